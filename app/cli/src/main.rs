@@ -1,0 +1,2 @@
+//! The binary `ratify`.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Written configuration (config.json) to running parts.

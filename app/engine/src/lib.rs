@@ -1,0 +1,1 @@
+//! Resolve, discover, fetch, verify, decide.

@@ -1,0 +1,1 @@
+//! Measures verification beside its bare signature checks.

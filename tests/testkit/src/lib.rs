@@ -1,0 +1,1 @@
+//! Makes bytes for tests and the demo: CAs, signatures, images, an in-memory registry.
