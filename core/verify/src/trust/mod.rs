@@ -1,0 +1,1 @@
+//! What is trusted: keys, certificates, chains, trust stores, trust policies.
