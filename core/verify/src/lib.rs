@@ -11,6 +11,7 @@ mod session;
 mod verdict;
 mod verifier;
 
+pub mod json;
 pub mod notation;
 pub mod trust;
 
