@@ -8,6 +8,8 @@ use std::fmt;
 macro_rules! reason_codes {
     ($($(#[$doc:meta])* $variant:ident = $text:literal, $meaning:literal, $remedy:literal;)+) => {
         /// Why an image is not admitted, or what was not enforced.
+        ///
+        /// The order is that of the work: of two codes of one image the greater got further, and is the one to show.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[non_exhaustive]
         pub enum ReasonCode {
@@ -101,10 +103,6 @@ reason_codes! {
         "Sign without a verification plugin.";
     ChainInvalid = "CHAIN_INVALID", "The certificate chain in the signature breaks a rule.",
         "Have the certificate issued anew; the message names the certificate and the rule.";
-    PayloadInvalid = "PAYLOAD_INVALID", "The signed payload is not a descriptor of an image.",
-        "Sign again with a tool that follows the Notary Project specification.";
-    PayloadMismatch = "PAYLOAD_MISMATCH", "The signature is a good one, but of another image.",
-        "Sign this image; a signature cannot be moved from one image to another.";
     // trust
     NoTrustPolicy = "NO_TRUST_POLICY", "No trust policy statement has this repository in its scopes.",
         "Add the repository to the `registryScopes` of a statement.";
@@ -114,6 +112,10 @@ reason_codes! {
         "If the signer should be trusted, add its root certificate to the trust store.";
     IdentityUntrusted = "IDENTITY_UNTRUSTED", "The subject of the signing certificate matches none of the trusted identities.",
         "If the signer should be trusted, add its subject to `trustedIdentities`.";
+    PayloadInvalid = "PAYLOAD_INVALID", "The signed payload is not a descriptor of an image.",
+        "Sign again with a tool that follows the Notary Project specification.";
+    PayloadMismatch = "PAYLOAD_MISMATCH", "The signature is a good one, but of another image.",
+        "Sign this image; a signature cannot be moved from one image to another.";
     SignatureExpired = "SIGNATURE_EXPIRED", "The signature's expiry time has passed.",
         "Sign the image again.";
     CertificateExpired = "CERTIFICATE_EXPIRED", "A certificate of the chain is no longer valid, and no time-stamp proves that it was valid when it signed.",

@@ -1,0 +1,41 @@
+//! What came of one image.
+
+use ratify_oci::{Descriptor, Reference};
+use ratify_policy::Decision;
+use ratify_verify::{Finding, Reason, ReasonCode};
+
+/// The whole answer about one image. Every face (command line, server) is written from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The image as asked for, normalised.
+    pub reference: Reference,
+    /// What it resolved to; `None` if it was not resolved, or need not be.
+    pub subject: Option<Descriptor>,
+    /// The decision.
+    pub decision: Decision,
+    /// The findings, by verifier name and digest.
+    pub findings: Vec<Finding>,
+}
+
+impl Report {
+    /// Whether the image may run.
+    pub fn is_admitted(&self) -> bool {
+        matches!(self.decision, Decision::Admit(_))
+    }
+
+    /// The code of the decision.
+    pub fn code(&self) -> ReasonCode {
+        match &self.decision {
+            Decision::Admit(admission) => admission.code(),
+            Decision::Deny(reason) | Decision::Undecided(reason) => reason.code(),
+        }
+    }
+
+    /// Why not, if it may not run.
+    pub fn reason(&self) -> Option<&Reason> {
+        match &self.decision {
+            Decision::Admit(_) => None,
+            Decision::Deny(reason) | Decision::Undecided(reason) => Some(reason),
+        }
+    }
+}
