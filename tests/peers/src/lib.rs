@@ -1,0 +1,33 @@
+//! Runs real counterparts beside ours: notation, oras, crane, two registries and Ratify 1.4.4.
+//!
+//! Each counterpart is one tiny Go module in a folder next to this crate. `cargo xtask peers`
+//! builds them into a cache keyed by content; tests find them there with [`Peer::require`], run
+//! them on loopback in a home folder of their own, and stop them by process id.
+//!
+//! Nothing here may judge a signature, reach a host other than loopback (but for the Go tool
+//! chain, which downloads modules), or be a dependency of a product crate.
+
+mod cache;
+mod go;
+mod home;
+mod http;
+mod notation;
+mod peer;
+mod process;
+mod push;
+mod ratify;
+mod recipe;
+mod registry;
+
+pub use cache::{Cache, CacheKey};
+pub use go::{Go, GoMissing};
+pub use home::Home;
+pub use notation::{NotationHome, SignatureFormat, StoreType};
+pub use peer::Peer;
+pub use process::Outcome;
+pub use push::{crane, push_image};
+pub use ratify::{notation_config, ratify_verify};
+pub use recipe::{RECIPES, Recipe};
+pub use registry::{
+    Registry, start_crane_registry, start_distribution_registry, start_referrers_registry,
+};
