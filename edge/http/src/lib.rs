@@ -1,1 +1,25 @@
-//! The one bounded HTTP client: body caps, retries, deadlines, extra CAs.
+//! The one bounded HTTP client: whatever this program asks of the network goes through here.
+//!
+//! Every call has a deadline and a cap on the body. Redirects are followed by hand, so that a credential never leaves
+//! the origin it was meant for; bodies are never decompressed; a host that answers 429 is given a pause once, for all
+//! callers. Nothing here knows what a registry or a signature is.
+
+mod client;
+mod deadline;
+mod error;
+mod hosts;
+mod redirect;
+mod request;
+mod retry;
+mod tls;
+mod transport;
+
+pub use client::{Client, Options};
+pub use deadline::{Deadline, Passed};
+pub use error::{Cause, Error, Phase};
+pub use hosts::Concurrency;
+pub use redirect::Origin;
+pub use request::{Authorization, Body, Limit, Method, Request, Response};
+pub use retry::Retries;
+pub use tls::{Certificates, CertificatesError, install_crypto_provider};
+pub use transport::Proxies;

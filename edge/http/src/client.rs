@@ -1,0 +1,337 @@
+//! The client: sends, repeats, follows, counts and gives up in time.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use bytes::{Bytes, BytesMut};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use http::{HeaderMap, StatusCode};
+use url::Url;
+
+use crate::error::transport as transport_error;
+use crate::hosts::{Gate, HostState, Hosts};
+use crate::redirect::{self, MOST_REDIRECTS};
+use crate::request::Method;
+use crate::retry::retry_after;
+use crate::transport::Transports;
+use crate::{
+    Authorization, Certificates, Concurrency, Deadline, Error, Origin, Phase, Proxies, Request,
+    Response, Retries,
+};
+
+/// What is read of a body that only explains a failure. Registries' error documents have a few hundred bytes.
+const ERROR_BODY: u64 = 16 * 1024;
+/// The most that is reserved for a body because its length was announced; announcing costs the sender nothing.
+const RESERVED: u64 = 64 * 1024;
+
+/// How the client behaves.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// What the client calls itself.
+    pub user_agent: String,
+    /// The longest wait for a connection, TLS included. The deadline of a request ends it earlier.
+    pub connect_timeout: Duration,
+    /// Repetitions after failures that may pass.
+    pub retries: Retries,
+    /// Requests under way at once.
+    pub concurrency: Concurrency,
+    /// Where proxies are taken from.
+    pub proxies: Proxies,
+    /// Certificate authorities trusted for every host, beside those of the system.
+    pub authorities: Option<Certificates>,
+    /// Certificate authorities trusted for one host alone, beside the others. Keys as of [`Origin::authority`].
+    pub authorities_of: HashMap<String, Certificates>,
+}
+
+impl Default for Options {
+    /// `ratify/<version> (<os>/<arch>)`, 5 s to connect, the defaults of the rest, no extra authorities.
+    fn default() -> Self {
+        let (version, os) = (env!("CARGO_PKG_VERSION"), std::env::consts::OS);
+        let architecture = std::env::consts::ARCH;
+        Self {
+            user_agent: format!("ratify/{version} ({os}/{architecture})"),
+            connect_timeout: Duration::from_secs(5),
+            retries: Retries::default(),
+            concurrency: Concurrency::default(),
+            proxies: Proxies::default(),
+            authorities: None,
+            authorities_of: HashMap::new(),
+        }
+    }
+}
+
+/// The client. Clones share connections, limits and pauses; a process needs one.
+#[derive(Debug, Clone)]
+pub struct Client(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    transports: Transports,
+    hosts: Hosts,
+    total: Gate,
+    retries: Retries,
+    sent: AtomicU64,
+}
+
+/// Where the next request goes, and with what.
+struct Hop {
+    url: Url,
+    origin: Origin,
+    authorization: Option<Authorization>,
+}
+
+impl Client {
+    /// A client with `options`. Loads nothing: certificate authorities are read when a TLS connection is first needed,
+    /// so that images without any can still ask plain registries.
+    pub fn new(options: &Options) -> Self {
+        Self(Arc::new(Inner {
+            transports: Transports::new(options),
+            hosts: Hosts::new(options.concurrency.per_host),
+            total: Gate::new(options.concurrency.total),
+            retries: options.retries,
+            sent: AtomicU64::new(0),
+        }))
+    }
+
+    /// How many requests went out, repetitions and redirects included.
+    pub fn sent(&self) -> u64 {
+        self.0.sent.load(Ordering::Relaxed)
+    }
+
+    /// Ask, and follow at most five redirects. The credential goes to the first origin alone: the first redirect to
+    /// another scheme, host or port loses it, for good.
+    pub async fn send(&self, request: Request<'_>) -> Result<Response, Error> {
+        let origin = Origin::of(&request.url)?;
+        let first_host = origin.authority();
+        let mut hop = Hop {
+            url: request.url.clone(),
+            origin,
+            authorization: request.authorization.clone(),
+        };
+        for _ in 0..=MOST_REDIRECTS {
+            let response = self.0.ask(&hop, &request).await?;
+            let Some((url, origin)) = redirect::target(&response)? else {
+                return Ok(response);
+            };
+            if request.method == Method::Post {
+                return Err(Error::RedirectRefused {
+                    host: hop.origin.authority(),
+                    reason: "another place a form that may hold a secret, which is not followed",
+                });
+            }
+            let authorization = hop.authorization.filter(|_| origin == hop.origin);
+            hop = Hop {
+                url,
+                origin,
+                authorization,
+            };
+        }
+        Err(Error::TooManyRedirects {
+            host: first_host,
+            limit: MOST_REDIRECTS,
+        })
+    }
+}
+
+/// What one request led to.
+enum Outcome {
+    /// Something the caller gets as it is.
+    Final(Result<Response, Error>),
+    /// A failure that may pass.
+    Passing {
+        /// What the caller gets if it does not.
+        otherwise: Result<Response, Error>,
+        /// What the host asked for.
+        retry_after: Option<Duration>,
+    },
+}
+
+impl Inner {
+    /// Ask one origin, again and again while that makes sense and there is time.
+    async fn ask(&self, hop: &Hop, request: &Request<'_>) -> Result<Response, Error> {
+        let host = self.hosts.state(&hop.origin);
+        let mut failures = 0;
+        loop {
+            let outcome = self.attempt(&host, hop, request).await;
+            let (otherwise, asked) = match outcome {
+                Outcome::Final(result) => return result,
+                Outcome::Passing {
+                    otherwise,
+                    retry_after,
+                } => (otherwise, retry_after),
+            };
+            failures += 1;
+            let wait = asked.unwrap_or_else(|| self.retries.wait(failures));
+            if matches!(otherwise, Err(Error::RateLimited { .. })) {
+                host.rate_limited(wait);
+            }
+            let may_repeat = request.method == Method::Get && failures <= self.retries.most;
+            if !may_repeat || !request.deadline.allows(wait) {
+                return otherwise;
+            }
+            tracing::debug!(host = host.authority(), failures, ?wait, "asking again");
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    async fn attempt(&self, host: &HostState, hop: &Hop, request: &Request<'_>) -> Outcome {
+        let place = async {
+            let of_host = host.enter(request.deadline).await?;
+            let of_process = request.deadline.bound(self.total.enter()).await;
+            let of_process = of_process.map_err(|_| host.timeout(Phase::Turn))?;
+            Ok((of_host, of_process))
+        };
+        let _places = match place.await {
+            Ok(places) => places,
+            Err(error) => return Outcome::Final(Err(error)),
+        };
+        let result = self.exchange(host, hop, request).await;
+        match result {
+            Ok(response) => sort(host, response),
+            Err(error @ (Error::Connect { .. } | Error::Broken { .. })) => Outcome::Passing {
+                otherwise: Err(error),
+                retry_after: None,
+            },
+            Err(error) => Outcome::Final(Err(error)),
+        }
+    }
+
+    /// Send once and read the answer to its end.
+    async fn exchange(
+        &self,
+        host: &HostState,
+        hop: &Hop,
+        request: &Request<'_>,
+    ) -> Result<Response, Error> {
+        let client = self.transports.to(&hop.origin)?;
+        let mut message = match request.method {
+            Method::Get => client.get(hop.url.clone()),
+            Method::Post => client.post(hop.url.clone()).body(request.body.bytes()),
+        };
+        message = message.headers(headers(request, hop));
+        self.sent.fetch_add(1, Ordering::Relaxed);
+        if let Some(counter) = request.counter {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+        let mut answer = request
+            .deadline
+            .bound(message.send())
+            .await
+            .map_err(|_| host.timeout(Phase::Answer))?
+            .map_err(|error| transport_error(host.authority(), &error))?;
+        let status = answer.status();
+        let body = if status.is_success() {
+            read(host, &mut answer, request).await?
+        } else if repeatable(status) {
+            Bytes::new() // whatever it says, it is asked again; the connection is given up for that
+        } else {
+            explanation(host, &mut answer, request.deadline).await?
+        };
+        Ok(Response {
+            status,
+            headers: std::mem::take(answer.headers_mut()),
+            body,
+            url: hop.url.clone(),
+        })
+    }
+}
+
+fn headers(request: &Request<'_>, hop: &Hop) -> HeaderMap {
+    let mut headers = request.headers.clone();
+    headers.remove(AUTHORIZATION); // one door for credentials
+    if request.method == Method::Post {
+        let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+        headers.insert(CONTENT_TYPE, form);
+    }
+    if let Some(authorization) = &hop.authorization {
+        headers.insert(AUTHORIZATION, authorization.value());
+    }
+    headers
+}
+
+/// 502, 503, 504: somebody in front of the service says that it is away.
+fn repeatable(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 502..=504)
+}
+
+fn sort(host: &HostState, response: Response) -> Outcome {
+    let asked = retry_after(&response.headers, SystemTime::now());
+    if response.status == StatusCode::TOO_MANY_REQUESTS {
+        return Outcome::Passing {
+            otherwise: Err(Error::RateLimited {
+                host: host.authority().to_owned(),
+                retry_after: asked,
+            }),
+            retry_after: asked,
+        };
+    }
+    if repeatable(response.status) {
+        return Outcome::Passing {
+            otherwise: Ok(response),
+            retry_after: asked,
+        };
+    }
+    host.answered();
+    Outcome::Final(Ok(response))
+}
+
+/// The body, or an error as soon as it is known to be larger than the limit.
+async fn read(
+    host: &HostState,
+    answer: &mut reqwest::Response,
+    request: &Request<'_>,
+) -> Result<Bytes, Error> {
+    let too_large = || Error::TooLarge {
+        host: host.authority().to_owned(),
+        limit: request.limit,
+    };
+    let announced = answer.content_length().unwrap_or(0);
+    if announced > request.limit.bytes {
+        return Err(too_large());
+    }
+    let mut body = BytesMut::with_capacity(usize::try_from(announced.min(RESERVED)).unwrap_or(0));
+    while let Some(chunk) = chunk(host, answer, request.deadline).await? {
+        let size = u64::try_from(body.len().saturating_add(chunk.len())).unwrap_or(u64::MAX);
+        if size > request.limit.bytes {
+            return Err(too_large());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+/// The beginning of a body that explains a failure. If it cannot be read the status still counts.
+async fn explanation(
+    host: &HostState,
+    answer: &mut reqwest::Response,
+    deadline: Deadline,
+) -> Result<Bytes, Error> {
+    let most = usize::try_from(ERROR_BODY).unwrap_or(0);
+    let mut body = BytesMut::new();
+    loop {
+        match chunk(host, answer, deadline).await {
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Err(error @ Error::Timeout { .. }) => return Err(error),
+            Ok(None) | Err(_) => break,
+        }
+        if body.len() >= most {
+            body.truncate(most);
+            break;
+        }
+    }
+    Ok(body.freeze())
+}
+
+async fn chunk(
+    host: &HostState,
+    answer: &mut reqwest::Response,
+    deadline: Deadline,
+) -> Result<Option<Bytes>, Error> {
+    deadline
+        .bound(answer.chunk())
+        .await
+        .map_err(|_| host.timeout(Phase::Body))?
+        .map_err(|error| transport_error(host.authority(), &error))
+}

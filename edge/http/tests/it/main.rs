@@ -1,0 +1,14 @@
+//! The client against a server on loopback that says exactly what a test wants, byte for byte.
+
+#[cfg(test)]
+mod bodies;
+#[cfg(test)]
+mod limits;
+#[cfg(test)]
+mod redirects;
+#[cfg(test)]
+mod retries;
+#[cfg(test)]
+mod server;
+#[cfg(test)]
+mod tls;
