@@ -104,9 +104,10 @@ impl Digest {
     }
 
     /// The tag under which registries without the referrers API keep the list of referrers
-    /// (OCI distribution specification 1.1, "Referrers Tag Schema"): `sha256-<hex>`.
+    /// (OCI distribution specification 1.1, "Referrers Tag Schema"): `sha256-<hex>`, of longer hashes the first 64 digits,
+    /// because a tag has at most 128 characters.
     pub fn referrers_tag(&self) -> String {
-        format!("{}-{}", self.algorithm.as_str(), self.hex())
+        format!("{}-{:.64}", self.algorithm.as_str(), self.hex())
     }
 }
 
@@ -228,6 +229,8 @@ mod tests {
             Digest::sha256(b"{}").referrers_tag(),
             EMPTY_OBJECT.replace(':', "-")
         );
+        let long = Digest::of(DigestAlgorithm::Sha512, b"{}").referrers_tag();
+        assert_eq!(long.len(), "sha512-".len() + 64, "{long}");
         assert_eq!(Digest::of(DigestAlgorithm::Sha384, b"{}").hex().len(), 96);
         assert_eq!(Digest::of(DigestAlgorithm::Sha512, b"{}").hex().len(), 128);
     }
