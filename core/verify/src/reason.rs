@@ -173,6 +173,18 @@ impl Reason {
         }
     }
 
+    /// A reason out of an error and the errors it came from, joined by `: `.
+    pub fn from_error(code: ReasonCode, error: &dyn std::error::Error) -> Self {
+        let mut detail = error.to_string();
+        let mut source = error.source();
+        while let Some(error) = source.filter(|_| detail.len() <= MAX_DETAIL) {
+            detail.push_str(": ");
+            detail.push_str(&error.to_string());
+            source = error.source();
+        }
+        Self::new(code, detail)
+    }
+
     /// The code.
     pub fn code(&self) -> ReasonCode {
         self.code

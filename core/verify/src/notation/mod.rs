@@ -5,8 +5,24 @@ use ratify_oci::Repository;
 
 use crate::{Answer, Artifact, Finding, Step, Subject};
 
+mod attributes;
+mod cbor;
+mod cose;
+mod envelope;
+mod jws;
+mod manifest;
+mod payload;
+mod time;
+
 /// The type of this verifier in configurations.
 pub const VERIFIER_TYPE: &str = "notation";
+/// The artifact type of signatures (Notary Project signature specification, "signature manifest"; N 0.2).
+pub const SIGNATURE_ARTIFACT_TYPE: &str = "application/vnd.cncf.notary.signature";
+/// The most bytes of a signature's manifest (N D-21).
+pub const MAX_MANIFEST: u64 = 4 * 1024 * 1024;
+/// The most bytes of a signature envelope. The Go programs read 32 MiB (N D-28); real envelopes have 2 to 20 KiB, and a
+/// hundred of them may have to be held for one image (N P-04).
+pub const MAX_ENVELOPE: u64 = 4 * 1024 * 1024;
 
 /// placeholder until the parts land
 #[derive(Debug, Clone)]
