@@ -3,6 +3,7 @@
 //! A page is a list entry: where it lies, and a function that writes it. `--check` writes nothing
 //! and fails if a page is not what the code says.
 
+mod cli;
 mod reason_codes;
 
 use std::fs;
@@ -21,10 +22,16 @@ struct Page {
     render: fn() -> Result<String>,
 }
 
-const PAGES: [Page; 1] = [Page {
-    path: "docs/reference/reason-codes.md",
-    render: reason_codes::render,
-}];
+const PAGES: [Page; 2] = [
+    Page {
+        path: "docs/reference/reason-codes.md",
+        render: reason_codes::render,
+    },
+    Page {
+        path: "docs/reference/cli.md",
+        render: cli::render,
+    },
+];
 
 /// First line of each page, so that nobody edits it by hand.
 const NOTICE: &str = "<!-- Written by `cargo xtask gen`. Do not edit. -->\n\n";
