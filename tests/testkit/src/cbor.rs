@@ -60,7 +60,7 @@ impl Cbor {
             Self::Text(text) => string(out, 3, text.as_bytes()),
             Self::Array(items) => {
                 head(out, 4, count(items.len()));
-                items.iter().for_each(|item| item.write(out));
+                write_items(out, items);
             }
             Self::Map(entries) => {
                 head(out, 5, count(entries.len()));
@@ -78,7 +78,7 @@ impl Cbor {
             }
             Self::IndefiniteArray(items) => {
                 out.push(0x9f);
-                items.iter().for_each(|item| item.write(out));
+                write_items(out, items);
                 out.push(0xff);
             }
             Self::IndefiniteMap(entries) => {
@@ -88,11 +88,19 @@ impl Cbor {
             }
             Self::IndefiniteBytes(pieces) => {
                 out.push(0x5f);
-                pieces.iter().for_each(|piece| string(out, 2, piece));
+                for piece in pieces {
+                    string(out, 2, piece);
+                }
                 out.push(0xff);
             }
             Self::Raw(bytes) => out.extend_from_slice(bytes),
         }
+    }
+}
+
+fn write_items(out: &mut Vec<u8>, items: &[Cbor]) {
+    for item in items {
+        item.write(out);
     }
 }
 
@@ -119,16 +127,16 @@ fn head(out: &mut Vec<u8>, major: u8, argument: u64) {
         if byte < 24 {
             out.push(major | byte);
         } else {
-            out.extend([major | 24, byte]);
+            out.extend([major | 0x18, byte]);
         }
     } else if let Ok(short) = u16::try_from(argument) {
-        out.push(major | 25);
+        out.push(major | 0x19);
         out.extend(short.to_be_bytes());
     } else if let Ok(word) = u32::try_from(argument) {
-        out.push(major | 26);
+        out.push(major | 0x1a);
         out.extend(word.to_be_bytes());
     } else {
-        out.push(major | 27);
+        out.push(major | 0x1b);
         out.extend(argument.to_be_bytes());
     }
 }
@@ -140,7 +148,8 @@ mod tests {
     #[test]
     fn writes_the_examples_of_rfc_8949() {
         let check = |item: Cbor, hex: &str| {
-            let found: String = item.to_bytes().iter().map(|b| format!("{b:02x}")).collect();
+            let digits = |byte: &u8| [byte >> 4, byte & 15].map(|n| char::from_digit(n.into(), 16));
+            let found: String = item.to_bytes().iter().flat_map(digits).flatten().collect();
             assert_eq!(found, hex, "{item:?}");
         };
         check(Cbor::Int(0), "00");

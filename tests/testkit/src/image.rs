@@ -197,7 +197,7 @@ impl SignatureManifest {
     #[must_use]
     pub fn with_artifact_type(mut self) -> Self {
         self.manifest.artifact_type = Some(SIGNATURE_ARTIFACT_TYPE.to_owned());
-        self.manifest.config.media_type = media::OCI_EMPTY.to_owned();
+        media::OCI_EMPTY.clone_into(&mut self.manifest.config.media_type);
         self
     }
 

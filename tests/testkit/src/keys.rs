@@ -3,7 +3,7 @@
 //! Never a verifier. Making RSA keys takes up to a second, so a few per kind are kept for the life of the process.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
@@ -151,25 +151,24 @@ impl SigningKey {
     /// As [`SigningKey::new`], but RSA keys of another slot (0 to 3, more wrap round) are other keys.
     /// Certificate authorities use slots 1 to 3, so that a leaf and its issuer never share a key.
     pub fn in_slot(kind: KeyKind, slot: usize) -> Self {
-        static KEPT: OnceLock<Mutex<Vec<(KeyKind, usize, SigningKey)>>> = OnceLock::new();
-        if !kind.is_rsa() {
-            return Self::fresh(kind);
+        static KEPT: [[OnceLock<SigningKey>; SLOTS]; 3] =
+            [const { [const { OnceLock::new() }; SLOTS] }; 3];
+        let row = match kind {
+            KeyKind::Rsa2048 => KEPT.first(),
+            KeyKind::Rsa3072 => KEPT.get(1),
+            KeyKind::Rsa4096 => KEPT.get(2),
+            KeyKind::P256 | KeyKind::P384 | KeyKind::P521 => None,
+        };
+        match row.and_then(|row| row.get(slot % SLOTS)) {
+            Some(kept) => kept.get_or_init(|| Self::fresh(kind)).clone(),
+            None => Self::fresh(kind),
         }
-        let slot = slot % SLOTS;
-        let mut kept = KEPT
-            .get_or_init(Mutex::default)
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let found = kept.iter().find(|(k, s, _)| (*k, *s) == (kind, slot));
-        if let Some((_, _, key)) = found {
-            return key.clone();
-        }
-        let key = Self::fresh(kind);
-        kept.push((kind, slot, key.clone()));
-        key
     }
 
     /// A key nobody has seen before. Takes up to a second for RSA.
+    ///
+    /// # Panics
+    /// If the machine has no randomness or memory left.
     pub fn fresh(kind: KeyKind) -> Self {
         let pair = if kind.is_rsa() {
             Pair::Rsa(rsa::KeyPair::generate(kind.rsa_size()).expect("an RSA key can be made"))
@@ -224,6 +223,9 @@ impl SigningKey {
     }
 
     /// The private key as PKCS#8 in DER.
+    ///
+    /// # Panics
+    /// If the machine has no memory left.
     pub fn pkcs8_der(&self) -> Vec<u8> {
         match &self.0.pair {
             Pair::Rsa(pair) => {

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
+use ratify_oci::Digest;
 
 use crate::registry::fault::Fault;
 use crate::registry::route::Route;
@@ -134,6 +135,9 @@ fn read(shared: &Shared, asked: &Asked<'_>, faults: &[Fault]) -> Answer {
                 .header("docker-content-digest", target),
             None => unknown("BLOB_UNKNOWN"),
         },
+        Kind::Referrers if target.parse::<Digest>().is_err() => {
+            Answer::error(StatusCode::BAD_REQUEST, "DIGEST_INVALID", "not a digest")
+        }
         Kind::Referrers if shared.settings.referrers_api => {
             let all = content.referrers(repository, target);
             let page_size = shared.settings.page_size;

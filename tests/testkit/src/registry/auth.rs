@@ -8,8 +8,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
 
-use crate::registry::answer::Answer;
-use crate::registry::route::{Route, TOKEN_PATH, query_value, query_values};
+use crate::registry::answer::{Answer, Asked};
+use crate::registry::route::{TOKEN_PATH, query_value, query_values};
 
 /// How a client must log in.
 #[derive(Debug, Clone)]
@@ -74,7 +74,7 @@ impl Bearer {
         Self {
             login: None,
             identity_token: None,
-            lifetime: Duration::from_secs(300),
+            lifetime: Duration::from_mins(5),
             announce_lifetime: true,
             post: true,
             realm: None,
@@ -156,30 +156,31 @@ fn allows(scope: &str, repository: &str, action: &str) -> bool {
     })
 }
 
-/// Whether the request may go on, else the 401.
-pub(crate) fn check(
+/// The 401, if the request may not go on.
+pub(crate) fn refusal(
     auth: &Auth,
     tokens: &Tokens,
     base_url: &str,
-    route: &Route,
-    writes: bool,
-    authorization: Option<&str>,
-) -> Result<(), Answer> {
+    asked: &Asked<'_>,
+) -> Option<Answer> {
     match auth {
-        Auth::None => Ok(()),
-        Auth::Basic(login) if authorization == Some(login.authorization().as_str()) => Ok(()),
-        Auth::Basic(_) => Err(unauthorized("Basic realm=\"testkit\"")),
+        Auth::None => None,
+        Auth::Basic(login) => {
+            let right = asked.authorization == Some(login.authorization().as_str());
+            (!right).then(|| unauthorized("Basic realm=\"testkit\""))
+        }
         Auth::Bearer(bearer) => {
-            let action = if writes { "push" } else { "pull" };
-            let token = authorization.and_then(|value| value.strip_prefix("Bearer "));
-            let error = match token.map(|token| tokens.check(token, &route.repository, action)) {
-                Some(Ok(())) => return Ok(()),
-                Some(Err(error)) => Some(error),
-                None => None,
-            };
-            Err(unauthorized(&challenge(
-                bearer, base_url, route, writes, error,
-            )))
+            let action = if asked.writes() { "push" } else { "pull" };
+            let token = asked
+                .authorization
+                .and_then(|value| value.strip_prefix("Bearer "));
+            let repository = asked.route.repository.as_str();
+            let checked = token.map(|token| tokens.check(token, repository, action));
+            if checked == Some(Ok(())) {
+                return None;
+            }
+            let error = checked.and_then(Result::err);
+            Some(unauthorized(&challenge(bearer, base_url, asked, error)))
         }
     }
 }
@@ -193,28 +194,25 @@ fn unauthorized(challenge: &str) -> Answer {
     .header("www-authenticate", challenge)
 }
 
-fn challenge(
-    bearer: &Bearer,
-    base_url: &str,
-    route: &Route,
-    writes: bool,
-    error: Option<&str>,
-) -> String {
+fn challenge(bearer: &Bearer, base_url: &str, asked: &Asked<'_>, error: Option<&str>) -> String {
     if let Some(challenge) = &bearer.challenge {
         return challenge.clone();
     }
     let own = format!("{base_url}{TOKEN_PATH}");
     let realm = bearer.realm.as_ref().unwrap_or(&own);
     let mut text = format!("Bearer realm=\"{realm}\",service=\"{}\"", bearer.service);
-    if !route.repository.is_empty() {
-        let actions = if writes { "pull,push" } else { "pull" };
-        text.push_str(&format!(
-            ",scope=\"repository:{}:{actions}\"",
-            route.repository
-        ));
+    if !asked.route.repository.is_empty() {
+        let actions = if asked.writes() { "pull,push" } else { "pull" };
+        text.extend([
+            ",scope=\"repository:",
+            &asked.route.repository,
+            ":",
+            actions,
+            "\"",
+        ]);
     }
     if let Some(error) = error {
-        text.push_str(&format!(",error=\"{error}\""));
+        text.extend([",error=\"", error, "\""]);
     }
     text
 }

@@ -24,6 +24,8 @@ pub(crate) enum End {
 pub(crate) struct ReplyBody {
     bytes: Option<Bytes>,
     end: End,
+    /// Turns left to send what was handed over, before the connection is cut.
+    turns: u8,
 }
 
 /// The connection is to be closed.
@@ -43,7 +45,11 @@ static BLANKS: [u8; 8192] = [b' '; 8192];
 impl ReplyBody {
     pub(crate) fn new(bytes: Bytes, end: End) -> Self {
         let bytes = (!bytes.is_empty()).then_some(bytes);
-        Self { bytes, end }
+        Self {
+            bytes,
+            end,
+            turns: 16,
+        }
     }
 
     pub(crate) fn end(&self) -> &End {
@@ -57,7 +63,7 @@ impl Body for ReplyBody {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _context: &mut Context<'_>,
+        context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Closed>>> {
         if let Some(bytes) = self.bytes.take() {
             return Poll::Ready(Some(Ok(Frame::data(bytes))));
@@ -65,6 +71,11 @@ impl Body for ReplyBody {
         match self.end {
             End::Proper => Poll::Ready(None),
             End::Stall => Poll::Pending,
+            End::Cut if self.turns > 0 => {
+                self.turns = self.turns.saturating_sub(1);
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
             End::Cut => Poll::Ready(Some(Err(Closed))),
             End::Endless => Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&BLANKS))))),
         }

@@ -136,7 +136,10 @@ pub(crate) fn encode(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            out.push('%');
+            for nibble in [byte >> 4, byte & 15] {
+                out.extend(char::from_digit(nibble.into(), 16));
+            }
         }
     }
     out

@@ -168,32 +168,29 @@ async fn respond(
         authorization: authorization.as_deref(),
         body,
     };
-    let reply = match login(shared, &asked) {
-        Err(refusal) => reply(refusal, End::Proper),
-        Ok(()) => {
-            let faults = shared.faults().of(&route, &path);
-            let target = head
-                .uri
-                .path_and_query()
-                .map_or(path.as_str(), |p| p.as_str());
-            faulty(shared, &asked, faults, target, reset).await?
-        }
+    let reply = if let Some(refusal) = refusal(shared, &asked) {
+        reply(refusal, End::Proper)
+    } else {
+        let faults = shared.faults().of(&route, &path);
+        let target = head
+            .uri
+            .path_and_query()
+            .map_or(path.as_str(), |p| p.as_str());
+        faulty(shared, &asked, faults, target, reset).await?
     };
     shared.log().answered(number, reply.status().as_u16());
     Ok(reply)
 }
 
-fn login(shared: &Shared, asked: &Asked<'_>) -> Result<(), Answer> {
+fn refusal(shared: &Shared, asked: &Asked<'_>) -> Option<Answer> {
     if asked.route.kind == Kind::Token {
-        return Ok(());
+        return None;
     }
-    auth::check(
+    auth::refusal(
         &shared.settings.auth,
         &shared.tokens(),
         &shared.base_url,
-        asked.route,
-        asked.writes(),
-        asked.authorization,
+        asked,
     )
 }
 

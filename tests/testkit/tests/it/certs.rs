@@ -78,7 +78,7 @@ fn the_default_leaf_keeps_the_rules() {
     let leaf = parsed(chain.leaf()).tbs_certificate;
     assert_eq!(
         leaf.subject.to_string(),
-        "CN=signer,O=Acme,L=Seattle,STATEORPROVINCENAME=WA,C=US"
+        "CN=signer,O=Acme,L=Seattle,ST=WA,C=US"
     );
     let (critical, usage) = leaf.get::<pkix::KeyUsage>().unwrap().unwrap();
     assert!(critical && usage.digital_signature() && !usage.key_cert_sign());

@@ -69,9 +69,9 @@ pub(crate) async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
 pub(crate) fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
     let mut text = format!("{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n");
     for (name, value) in headers {
-        text.push_str(&format!("{name}: {value}\r\n"));
+        text.extend([name, ": ", value, "\r\n"]);
     }
-    text.push_str(&format!("content-length: {}\r\n\r\n", body.len()));
+    text.extend(["content-length: ", &body.len().to_string(), "\r\n\r\n"]);
     [text.as_bytes(), body].concat()
 }
 

@@ -1,4 +1,4 @@
-//! Signatures verify with aws-lc-rs, over bytes taken apart by serde_json and coset.
+//! Signatures verify with aws-lc-rs, over bytes taken apart by `serde_json` and coset.
 
 use std::time::Instant;
 

@@ -275,7 +275,8 @@ async fn nonsense_is_answered_or_refused_but_never_ends_the_server() {
         "/v2//manifests/",
         "/v2/a/tags/list?last=%ff",
     ] {
-        assert_eq!(get(&registry, path).await.status, 404, "{path}");
+        let status = get(&registry, path).await.status;
+        assert!([400, 404].contains(&status), "{path}: {status}");
     }
     for method in ["POST", "PATCH", "PUT", "DELETE", "BREW"] {
         assert!(
