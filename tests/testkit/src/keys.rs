@@ -5,6 +5,7 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use aws_lc_rs::digest;
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{self, KeySize};
@@ -40,6 +41,16 @@ pub enum Hash {
     Sha384,
     /// SHA-512.
     Sha512,
+}
+
+impl Hash {
+    fn function(self) -> &'static digest::Algorithm {
+        match self {
+            Self::Sha256 => &digest::SHA256,
+            Self::Sha384 => &digest::SHA384,
+            Self::Sha512 => &digest::SHA512,
+        }
+    }
 }
 
 impl KeyKind {
@@ -201,11 +212,26 @@ impl SigningKey {
         }
     }
 
-    /// Sign as a certificate is signed: ECDSA as DER with the hash of the curve, or RSASSA-PKCS1-v1_5 with `hash`.
+    /// Sign as a certificate is signed: ECDSA as DER, or RSASSA-PKCS1-v1_5, with `hash`.
     pub(crate) fn sign_pkcs1_or_ecdsa(&self, hash: Hash, message: &[u8]) -> Vec<u8> {
         match &self.0.pair {
             Pair::Rsa(pair) => sign_rsa(pair, pkcs1(hash), message),
-            Pair::Ecdsa(pair) => ecdsa_to_der(&sign_ecdsa(pair, message)),
+            Pair::Ecdsa(pair) => {
+                let hashed = digest::digest(hash.function(), message);
+                ecdsa_to_der(&sign_hashed(pair, self.kind(), hashed.as_ref()))
+            }
+        }
+    }
+
+    /// Sign as a certificate is signed: ECDSA as DER with SHA-1. An RSA key signs with SHA-256, because the library has no
+    /// RSA signature with SHA-1: then only the announcement is old.
+    pub(crate) fn sign_sha1(&self, message: &[u8]) -> Vec<u8> {
+        match &self.0.pair {
+            Pair::Rsa(pair) => sign_rsa(pair, pkcs1(Hash::Sha256), message),
+            Pair::Ecdsa(pair) => {
+                let hashed = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, message);
+                ecdsa_to_der(&sign_hashed(pair, self.kind(), hashed.as_ref()))
+            }
         }
     }
 
@@ -276,6 +302,19 @@ fn sign_rsa(pair: &rsa::KeyPair, encoding: &'static dyn RsaEncoding, message: &[
 
 fn sign_ecdsa(pair: &EcdsaKeyPair, message: &[u8]) -> Vec<u8> {
     let signature = pair.sign(&SystemRandom::new(), message);
+    signature.expect("an EC key can sign").as_ref().to_vec()
+}
+
+/// Sign the hash value itself, as `r || s`. The library signs hashes of the curve's own length only; ECDSA uses the leftmost
+/// bits of a longer hash and takes a shorter one as a smaller number (FIPS 186-5 section 6.4.1), so cut or pad to that length.
+fn sign_hashed(pair: &EcdsaKeyPair, kind: KeyKind, hashed: &[u8]) -> Vec<u8> {
+    let function = kind.hash().function();
+    let length = function.output_len();
+    let cut = hashed.get(..length).unwrap_or(hashed);
+    let padding = vec![0; length.saturating_sub(cut.len())];
+    let value = [padding.as_slice(), cut].concat();
+    let value = digest::Digest::import_less_safe(&value, function);
+    let signature = pair.sign_digest(&value.expect("a hash of the right length"));
     signature.expect("an EC key can sign").as_ref().to_vec()
 }
 

@@ -6,6 +6,7 @@
 mod authority;
 mod extension;
 mod name;
+pub mod odd_keys;
 mod template;
 
 pub use authority::{Authority, Chain};

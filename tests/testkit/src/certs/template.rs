@@ -19,8 +19,10 @@ const NOT_AFTER: Timestamp = Timestamp::constant(4_102_444_799, 0);
 pub enum CertificateSignature {
     /// RSASSA-PKCS1-v1_5 or ECDSA, with the hash that suits the issuer's key (N 2.3).
     Usual,
-    /// RSASSA-PKCS1-v1_5 with this hash. (ECDSA keeps the hash of its curve.)
+    /// RSASSA-PKCS1-v1_5 or ECDSA with this hash.
     Pkcs1(Hash),
+    /// SHA-1 with ECDSA, really; with RSA only announced, over a signature with SHA-256.
+    Sha1,
     /// RSASSA-PSS with this hash, salt as long as the hash; RSA issuers only.
     Pss(Hash),
     /// Announces this `AlgorithmIdentifier` (DER) over a signature of the usual kind.
@@ -220,21 +222,31 @@ impl Template {
 
     /// Signed by `key` in the name of `issuer` (unless [`Template::issuer`] says otherwise), in DER.
     pub fn sign(&self, issuer: &Name, key: &SigningKey) -> Vec<u8> {
-        let algorithm = self.algorithm(key);
-        let tbs = self.to_be_signed(self.issuer.as_ref().unwrap_or(issuer), &algorithm);
-        let mut signature = match &self.signature {
-            CertificateSignature::Pss(hash) => key.sign_pss(*hash, &tbs),
-            CertificateSignature::Pkcs1(hash) => key.sign_pkcs1_or_ecdsa(*hash, &tbs),
+        self.sign_by(issuer, &self.algorithm(key), |tbs| match &self.signature {
+            CertificateSignature::Pss(hash) => key.sign_pss(*hash, tbs),
+            CertificateSignature::Pkcs1(hash) => key.sign_pkcs1_or_ecdsa(*hash, tbs),
+            CertificateSignature::Sha1 => key.sign_sha1(tbs),
             CertificateSignature::Usual | CertificateSignature::Announced(_) => {
-                key.sign_pkcs1_or_ecdsa(key.kind().hash(), &tbs)
+                key.sign_pkcs1_or_ecdsa(key.kind().hash(), tbs)
             }
-        };
+        })
+    }
+
+    /// Signed by anything at all: `algorithm` is the `AlgorithmIdentifier` in DER, `sign` is given the bytes to be signed.
+    pub fn sign_by(
+        &self,
+        issuer: &Name,
+        algorithm: &[u8],
+        sign: impl FnOnce(&[u8]) -> Vec<u8>,
+    ) -> Vec<u8> {
+        let tbs = self.to_be_signed(self.issuer.as_ref().unwrap_or(issuer), algorithm);
+        let mut signature = sign(&tbs);
         if self.tampered
             && let Some(last) = signature.last_mut()
         {
             *last ^= 1;
         }
-        let mut certificate = der::sequence(&[&tbs, &algorithm, &der::bit_string(&signature)]);
+        let mut certificate = der::sequence(&[&tbs, algorithm, &der::bit_string(&signature)]);
         certificate.extend_from_slice(&self.trailing);
         certificate
     }
@@ -244,12 +256,15 @@ impl Template {
             CertificateSignature::Announced(algorithm) => algorithm.clone(),
             CertificateSignature::Pss(hash) => pss_algorithm(*hash),
             CertificateSignature::Pkcs1(hash) if key.kind().is_rsa() => pkcs1_algorithm(*hash),
-            CertificateSignature::Usual | CertificateSignature::Pkcs1(_) => match key.kind() {
-                KeyKind::P256 => der::sequence(&[&der::oid("1.2.840.10045.4.3.2")]),
-                KeyKind::P384 => der::sequence(&[&der::oid("1.2.840.10045.4.3.3")]),
-                KeyKind::P521 => der::sequence(&[&der::oid("1.2.840.10045.4.3.4")]),
-                rsa => pkcs1_algorithm(rsa.hash()),
-            },
+            CertificateSignature::Pkcs1(hash) => ecdsa_algorithm(*hash),
+            CertificateSignature::Sha1 if key.kind().is_rsa() => {
+                algorithm_with_null("1.2.840.113549.1.1.5")
+            }
+            CertificateSignature::Sha1 => der::sequence(&[&der::oid("1.2.840.10045.4.1")]),
+            CertificateSignature::Usual if key.kind().is_rsa() => {
+                pkcs1_algorithm(key.kind().hash())
+            }
+            CertificateSignature::Usual => ecdsa_algorithm(key.kind().hash()),
         }
     }
 
@@ -288,6 +303,14 @@ fn pkcs1_algorithm(hash: Hash) -> Vec<u8> {
         Hash::Sha384 => "1.2.840.113549.1.1.12",
         Hash::Sha512 => "1.2.840.113549.1.1.13",
     })
+}
+
+fn ecdsa_algorithm(hash: Hash) -> Vec<u8> {
+    der::sequence(&[&der::oid(match hash {
+        Hash::Sha256 => "1.2.840.10045.4.3.2",
+        Hash::Sha384 => "1.2.840.10045.4.3.3",
+        Hash::Sha512 => "1.2.840.10045.4.3.4",
+    })])
 }
 
 /// `id-RSASSA-PSS` with hash, MGF1 with the same hash, and salt length (RFC 4055 section 3.1).

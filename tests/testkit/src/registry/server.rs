@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
@@ -33,6 +34,9 @@ use crate::registry::{Kind, Settings};
 
 /// The largest body that is read: more than any test pushes.
 const MAX_BODY: usize = 64 * 1024 * 1024;
+
+/// How long to wait when no connection can be accepted.
+const BACK_OFF: Duration = Duration::from_millis(10);
 
 /// What all connections share.
 #[derive(Debug)]
@@ -107,11 +111,13 @@ pub(crate) async fn serve(
             _ = stopped.changed() => break,
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => {
-                // an accept that fails is one connection less, the next may be better
-                if let Ok((stream, _)) = accepted {
-                    shared.connections.fetch_add(1, Ordering::Relaxed);
-                    connections.spawn(connection(stream, tls.clone(), Arc::clone(&shared)));
-                }
+                let Ok((stream, _)) = accepted else {
+                    // out of file descriptors, most likely: let connections end before the next attempt
+                    tokio::time::sleep(BACK_OFF).await;
+                    continue;
+                };
+                shared.connections.fetch_add(1, Ordering::Relaxed);
+                connections.spawn(connection(stream, tls.clone(), Arc::clone(&shared)));
             }
         }
     }

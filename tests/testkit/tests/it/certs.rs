@@ -2,7 +2,7 @@
 
 use aws_lc_rs::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
 use ratify_testkit::certs::{
-    Authority, CertificateSignature, Chain, Extension, KeyUsage, Name, Template, oids,
+    Authority, CertificateSignature, Chain, Extension, KeyUsage, Name, Template, odd_keys, oids,
 };
 use ratify_testkit::keys::{Hash, KeyKind, SigningKey};
 use ratify_testkit::time::NOW;
@@ -173,9 +173,92 @@ fn signatures_of_certificates_can_be_chosen_and_broken() {
         const_oid("1.2.840.113549.1.1.5")
     );
     assert_eq!(sha1.signature_algorithm, sha1.tbs_certificate.signature);
+    let elliptic = Authority::new("Root");
+    let issuer_ec = parsed(elliptic.certificate());
+    let leaf_ec = |signature| {
+        parsed(
+            elliptic
+                .issue(&Template::leaf("x").signature(signature))
+                .leaf(),
+        )
+    };
+    let longer = leaf_ec(CertificateSignature::Pkcs1(Hash::Sha384));
+    assert_eq!(
+        longer.signature_algorithm.oid,
+        const_oid("1.2.840.10045.4.3.3")
+    );
+    assert!(issued(
+        &longer,
+        &issuer_ec,
+        &signature::ECDSA_P256_SHA384_ASN1
+    ));
+    let old = leaf_ec(CertificateSignature::Sha1);
+    assert_eq!(old.signature_algorithm.oid, const_oid("1.2.840.10045.4.1"));
+    assert!(
+        !issued(&old, &issuer_ec, usual(KeyKind::P256)),
+        "it is not SHA-256"
+    );
+    let old_rsa = leaf(CertificateSignature::Sha1);
+    assert_eq!(
+        old_rsa.signature_algorithm.oid,
+        const_oid("1.2.840.113549.1.1.5")
+    );
     let broken = parsed(root.issue(&Template::leaf("x").tampered()).leaf());
     assert!(!issued(&broken, &issuer, usual(KeyKind::Rsa2048)));
     let alone = Chain::self_signed(&Template::leaf("x"));
     let alone = parsed(alone.leaf());
     assert!(issued(&alone, &alone, usual(KeyKind::P256)));
+}
+
+#[test]
+fn a_shorter_hash_is_signed_as_ecdsa_signs_it() {
+    let template = Template::authority("Root").key(SigningKey::new(KeyKind::P521));
+    let root = Authority::root(&template);
+    let template = Template::leaf("x").signature(CertificateSignature::Pkcs1(Hash::Sha256));
+    let leaf = parsed(root.issue(&template).leaf());
+    let issuer = parsed(root.certificate());
+    assert!(issued(&leaf, &issuer, &signature::ECDSA_P521_SHA256_ASN1));
+}
+
+#[test]
+fn odd_keys_are_what_they_say() {
+    use x509_cert::spki::SubjectPublicKeyInfoRef;
+    for bits in [1024, 2041, 2047, 2048, 2049, 4096] {
+        let info = odd_keys::rsa_key_info(bits);
+        let info = SubjectPublicKeyInfoRef::from_der(&info).unwrap();
+        let mut key = info.subject_public_key.raw_bytes();
+        let header = usize::from(key[1] & 0x7f) + 2;
+        key = &key[header..];
+        let start = usize::from(key[1] & 0x7f) + 2;
+        let length = key[2..start]
+            .iter()
+            .fold(0, |sum, byte| sum * 256 + usize::from(*byte));
+        let modulus = &key[start..start + length];
+        let zeros: usize = modulus.iter().take_while(|byte| **byte == 0).count();
+        let first = usize::try_from(modulus[zeros].leading_zeros()).unwrap();
+        assert_eq!((modulus.len() - zeros) * 8 - first, bits);
+        assert_eq!(modulus[modulus.len() - 1] & 1, 1);
+    }
+    let key = SigningKey::new(KeyKind::Rsa2048);
+    let pss = odd_keys::declared_as_pss(&key);
+    let pss = SubjectPublicKeyInfoRef::from_der(&pss).unwrap();
+    let real = SubjectPublicKeyInfoRef::from_der(key.public_key_info()).unwrap();
+    assert_eq!(pss.subject_public_key, real.subject_public_key);
+    assert_eq!(pss.algorithm.oid, const_oid("1.2.840.113549.1.1.10"));
+    let brainpool = odd_keys::brainpool_p256_key_info();
+    let brainpool = SubjectPublicKeyInfoRef::from_der(&brainpool).unwrap();
+    assert_eq!(brainpool.subject_public_key.raw_bytes().len(), 65);
+
+    let edwards = odd_keys::Ed25519Key::fresh();
+    let mut template = Template::authority("Edwards");
+    template.public_key_info = Some(edwards.public_key_info().to_vec());
+    let root = parsed(&edwards.sign_certificate(&template, &template.subject));
+    let key = root
+        .tbs_certificate
+        .subject_public_key_info
+        .subject_public_key
+        .raw_bytes();
+    let message = root.tbs_certificate.to_der().unwrap();
+    let public = UnparsedPublicKey::new(&signature::ED25519, key);
+    public.verify(&message, root.signature.raw_bytes()).unwrap();
 }

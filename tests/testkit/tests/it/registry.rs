@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http_body_util::BodyExt;
 use ratify_oci::{Descriptor, Digest, media};
 use ratify_testkit::certs::{Authority, Template};
 use ratify_testkit::envelope::{Format, SIGNATURE_ARTIFACT_TYPE};
@@ -341,8 +342,8 @@ async fn clients_can_push() {
     assert_eq!(bad.json()["errors"][0]["code"], "MANIFEST_INVALID");
 }
 
-#[tokio::test]
-async fn tls_is_served_with_the_given_chain() {
+/// Registry and client of one private authority.
+async fn over_tls(protocols: &[&[u8]]) -> (Registry, tokio_rustls::TlsConnector) {
     let authority = Authority::new("TLS Root");
     let server = authority.issue(&Template::tls_server(&["127.0.0.1", "localhost"]));
     let registry = Registry::builder().tls(&server).start().await.unwrap();
@@ -352,12 +353,18 @@ async fn tls_is_served_with_the_given_chain() {
         .add(CertificateDer::from(authority.certificate().to_vec()))
         .unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
+    let mut config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+    (registry, tokio_rustls::TlsConnector::from(Arc::new(config)))
+}
+
+#[tokio::test]
+async fn tls_is_served_with_the_given_chain() {
+    let (registry, connector) = over_tls(&[]).await;
     for name in ["127.0.0.1", "localhost"] {
         let tcp = TcpStream::connect(registry.host()).await.unwrap();
         let name = ServerName::try_from(name).unwrap();
@@ -368,6 +375,50 @@ async fn tls_is_served_with_the_given_chain() {
     assert!(registry.base_url().starts_with("https://127.0.0.1:"));
     assert_eq!(registry.connections(), 2);
     registry.stop().await;
+}
+
+#[tokio::test]
+async fn http_2_is_spoken_when_asked_for_and_has_faults_too() {
+    let (registry, connector) = over_tls(&[b"h2"]).await;
+    let tcp = TcpStream::connect(registry.host()).await.unwrap();
+    let stream = connector
+        .connect(ServerName::try_from("localhost").unwrap(), tcp)
+        .await
+        .unwrap();
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(b"h2".as_slice()));
+    let (mut client, connection) = hyper::client::conn::http2::handshake(
+        hyper_util::rt::TokioExecutor::new(),
+        hyper_util::rt::TokioIo::new(stream),
+    )
+    .await
+    .unwrap();
+    let driver = tokio::spawn(connection);
+    let url = format!("{}/v2/app/manifests/v1", registry.base_url());
+    let request = || {
+        let request = http::Request::get(&url);
+        request
+            .body(http_body_util::Empty::<bytes::Bytes>::new())
+            .unwrap()
+    };
+    let truth = Image::new("a").packed().bytes.clone();
+    for fault in [None, Some(Fault::Truncate(10)), Some(Fault::Reset), None] {
+        registry.clear_faults();
+        let healthy = fault.is_none();
+        if let Some(fault) = fault {
+            registry.fault(Match::Any, Times::Always, fault);
+        }
+        let body = match client.send_request(request()).await {
+            Ok(reply) => reply.into_body().collect().await.ok(),
+            Err(_) => None,
+        };
+        let body = body.map(http_body_util::Collected::to_bytes);
+        assert_eq!(body.as_ref() == Some(&truth), healthy, "{body:?}");
+        assert!(healthy || body.is_none(), "{body:?}");
+    }
+    let hosts = registry.requests().into_iter().map(|request| request.host);
+    assert!(hosts.into_iter().all(|host| host == Some(registry.host())));
+    assert_eq!(registry.connections(), 1);
+    driver.abort();
 }
 
 #[tokio::test]
