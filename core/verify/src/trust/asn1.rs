@@ -257,7 +257,7 @@ impl<'a> Element<'a> {
         }
     }
 
-    /// A UTCTime or GeneralizedTime as RFC 5280 section 4.1.2.5 writes them: to the second, in UTC. An instant that
+    /// A `UTCTime` or `GeneralizedTime` as RFC 5280 section 4.1.2.5 writes them: to the second, in UTC. An instant that
     /// [`Timestamp`] cannot hold (the last day of the year 9999) becomes the nearest that it can.
     pub(super) fn time(self, part: &'static str) -> Result<Timestamp> {
         let (year_digits, rest) = match self.tag {
@@ -311,31 +311,22 @@ fn number(digits: &[u8]) -> Option<i16> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Oid<'a>(&'a [u8]);
 
-impl<'a> Oid<'a> {
+impl Oid<'_> {
     /// Whether it is this one.
     pub(super) fn is(self, known: &ObjectIdentifier) -> bool {
         self.0 == known.as_bytes()
-    }
-
-    /// The contents octets.
-    pub(super) fn bytes(self) -> &'a [u8] {
-        self.0
     }
 }
 
 impl fmt::Display for Oid<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match ObjectIdentifier::from_bytes(self.0) {
-            Ok(oid) => oid.fmt(f),
-            // numbers beyond 32 bits: legal, and never one that is looked for
-            Err(_) => {
-                f.write_str("object identifier ")?;
-                self.0
-                    .iter()
-                    .take(40)
-                    .try_for_each(|b| write!(f, "{b:02x}"))
-            }
+        if let Ok(oid) = ObjectIdentifier::from_bytes(self.0) {
+            return oid.fmt(f);
         }
+        // numbers beyond 32 bits: legal, and never one that is looked for
+        f.write_str("object identifier ")?;
+        let mut shown = self.0.iter().take(40);
+        shown.try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 

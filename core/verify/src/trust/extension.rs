@@ -228,7 +228,7 @@ fn crl_urls(value: &[u8]) -> asn1::Result<Vec<String>> {
     Ok(urls)
 }
 
-/// The text of a GeneralName, if it is a URI.
+/// The text of a `GeneralName`, if it is a URI.
 fn uri(name: Element<'_>, part: &'static str) -> asn1::Result<Option<String>> {
     if name.tag != implicit(6) {
         return Ok(None);

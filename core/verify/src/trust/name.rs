@@ -114,8 +114,8 @@ impl Attribute {
         self.kind
     }
 
-    /// Its text, decoded from PrintableString, UTF8String, IA5String, NumericString, TeletexString (as ISO 8859-1, as
-    /// everybody reads it) or BMPString (N I-25). `None` if it is another type, cannot be decoded, or holds a NUL.
+    /// Its text, decoded from `PrintableString`, `UTF8String`, `IA5String`, `NumericString`, `TeletexString` (as ISO
+    /// 8859-1, as everybody reads it) or `BMPString` (N I-25). `None` if it is another type, cannot be decoded, or holds a NUL.
     pub fn text(&self) -> Option<&str> {
         self.text.as_deref()
     }
@@ -252,15 +252,12 @@ impl fmt::Display for Name {
                     f.write_str("+")?;
                 }
                 write!(f, "{}=", attribute.type_name())?;
-                match (attribute.kind, &attribute.text) {
-                    (Some(_), Some(text)) => write_escaped(f, text)?,
-                    _ => {
-                        f.write_str("#")?;
-                        attribute
-                            .raw
-                            .iter()
-                            .try_for_each(|byte| write!(f, "{byte:02x}"))?;
-                    }
+                if let (Some(_), Some(text)) = (attribute.kind, &attribute.text) {
+                    write_escaped(f, text)?;
+                } else {
+                    f.write_str("#")?;
+                    let mut raw = attribute.raw.iter();
+                    raw.try_for_each(|byte| write!(f, "{byte:02x}"))?;
                 }
             }
         }
