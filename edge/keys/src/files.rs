@@ -35,7 +35,7 @@ pub enum PassedOver {
     Closed(PathBuf, String),
     /// A link to something that is not there.
     BrokenLink(PathBuf),
-    /// A link to a directory.
+    /// A link to a directory that is not read by itself.
     LinkToDirectory(PathBuf),
     /// A pipe, socket or device.
     NotAFile(PathBuf),
@@ -76,6 +76,7 @@ impl fmt::Display for PassedOver {
 pub fn certificates_at(path: &Path) -> Result<Collected, SourceError> {
     let mut walk = Walk {
         begin: path,
+        tree: fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()),
         seen: BTreeSet::new(),
         entries: 0,
         collected: Collected::default(),
@@ -86,6 +87,8 @@ pub fn certificates_at(path: &Path) -> Result<Collected, SourceError> {
 
 struct Walk<'a> {
     begin: &'a Path,
+    /// The same without links: directories below it are read whether or not a link leads to them.
+    tree: PathBuf,
     seen: BTreeSet<PathBuf>,
     entries: usize,
     collected: Collected,
@@ -120,8 +123,10 @@ impl Walk<'_> {
         let target = fs::canonicalize(link).and_then(|path| Ok((fs::metadata(&path)?, path)));
         match target {
             Err(_) => self.pass_over(PassedOver::BrokenLink(link.to_owned())),
-            Ok((target, _)) if target.is_dir() => {
-                self.pass_over(PassedOver::LinkToDirectory(link.to_owned()));
+            Ok((target, path)) if target.is_dir() => {
+                if link == self.begin || !path.starts_with(&self.tree) {
+                    self.pass_over(PassedOver::LinkToDirectory(link.to_owned()));
+                }
             }
             Ok((target, path)) => return self.read(&path, target.is_file()),
         }

@@ -83,8 +83,13 @@ fn k_4_1_a_mounted_secret_is_read_once_through_its_links() {
     assert_eq!(common_names(&collected), ["mounted"]);
     assert_eq!(
         collected.passed_over,
-        [PassedOver::LinkToDirectory(home.path().join("..data"))]
+        [],
+        "what a link leads to is read by itself"
     );
+    let elsewhere = directory();
+    symlink(elsewhere.path(), home.path().join("elsewhere")).unwrap();
+    let link = PassedOver::LinkToDirectory(home.path().join("elsewhere"));
+    assert_eq!(certificates_at(home.path()).unwrap().passed_over, [link]);
     let alone = certificates_at(&home.path().join("ca.crt")).unwrap();
     assert_eq!(
         common_names(&alone),
