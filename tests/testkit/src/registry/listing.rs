@@ -1,7 +1,7 @@
 //! Lists of referrers: filtered, in pages, or endless (OCI distribution specification 1.1, "Listing Referrers").
 
 use bytes::Bytes;
-use ratify_oci::{Descriptor, Digest, media};
+use ratify_oci::{Descriptor, Digest, Index, media};
 
 use crate::image::index;
 use crate::registry::answer::Answer;
@@ -12,6 +12,12 @@ use crate::registry::route::{Route, encode, query_value};
 pub(crate) fn index_bytes(referrers: &[Descriptor]) -> Bytes {
     let index = index(referrers.to_vec());
     serde_json::to_vec(&index).unwrap_or_default().into()
+}
+
+/// The entries of an OCI index; none, if it is not one.
+pub(crate) fn entries(index: &[u8]) -> Vec<Descriptor> {
+    let index: Option<Index> = serde_json::from_slice(index).ok();
+    index.map(|index| index.manifests).unwrap_or_default()
 }
 
 /// A referrer of which there is no content.

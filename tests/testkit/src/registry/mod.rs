@@ -259,14 +259,20 @@ impl Registry {
 
     fn list_referrers(&self, repository: &str, subject: &Descriptor, more: Vec<Descriptor>) {
         let mut content = self.shared.content();
-        let listed = content.add_referrers(repository, subject.digest.as_str(), more);
+        let subject_digest = subject.digest.as_str();
         if self.shared.settings.referrers_api {
+            content.add_referrers(repository, subject_digest, more);
             return;
         }
+        // a client may have pushed a longer index in the meantime
+        let tag = subject.digest.referrers_tag();
+        let pushed = content.manifest(repository, &tag);
+        let pushed = pushed.map(|stored| listing::entries(&stored.bytes));
+        content.add_referrers(repository, subject_digest, pushed.unwrap_or_default());
+        let listed = content.add_referrers(repository, subject_digest, more);
         let index = listing::index_bytes(listed);
         let digest = describe(media::OCI_INDEX, &index).digest;
         content.put_manifest(repository, digest.as_str(), media::OCI_INDEX, index);
-        let tag = subject.digest.referrers_tag();
         content.set_tag(repository, &tag, digest.as_str());
     }
 

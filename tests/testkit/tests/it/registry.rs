@@ -162,6 +162,16 @@ async fn without_the_api_referrers_stand_under_a_tag() {
     assert_eq!(listed(&reply).len(), 2);
     assert_eq!(listed(&reply)[0].digest, attached.digest);
     assert_eq!(registry.count(Kind::ReferrersTag), 2);
+
+    let index = format!(
+        r#"{{"schemaVersion":2,"manifests":[{{"mediaType":"a/b","digest":"{}","size":1}}]}}"#,
+        Digest::sha256(b"pushed by a client")
+    );
+    let kind = [("content-type", media::OCI_INDEX)];
+    let put = send(&registry, "PUT", &tag, &kind, index.as_bytes()).await;
+    assert_eq!(put.status, 201);
+    registry.attach("app", &signature(&image, b"3"));
+    assert_eq!(listed(&get(&registry, &tag).await).len(), 4);
 }
 
 #[tokio::test]
