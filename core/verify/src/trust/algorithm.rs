@@ -1,9 +1,8 @@
 //! The algorithms that certificates are signed with (N K-14). Says which are acceptable, never checks a signature.
 
-use der::Tag;
 use ratify_oci::DigestAlgorithm;
 
-use crate::trust::asn1::{self, Element, oids};
+use crate::trust::asn1::{self, Element, Tag, oids};
 
 /// How a certificate is signed (N K-14).
 #[derive(Debug, Clone, PartialEq, Eq)]

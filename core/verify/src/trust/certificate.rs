@@ -7,13 +7,13 @@ use std::sync::{Arc, OnceLock};
 
 use aws_lc_rs::digest;
 use bytes::Bytes;
-use der::Tag;
 use jiff::Timestamp;
 
 use crate::trust::algorithm::CertificateAlgorithm;
-use crate::trust::asn1::{self, DerError, Element, Elements, explicit};
+use crate::trust::asn1::{self, DerError, Element, Elements, Tag, explicit};
 use crate::trust::extension::Extensions;
-use crate::trust::key::{KeyError, KeySpec, NotIssued, PublicKey, SignatureAlgorithm};
+use crate::trust::key::{KeyError, NotIssued, PublicKey};
+use crate::trust::key_spec::{KeySpec, SignatureAlgorithm};
 use crate::trust::name::Name;
 
 /// The largest certificate that is read. Real ones have 1 to 3 KiB; certificates with many names reach 20 KiB (N K-19).

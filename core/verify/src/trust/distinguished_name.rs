@@ -216,5 +216,4 @@ fn shown(text: &str) -> String {
 }
 
 #[cfg(test)]
-#[path = "distinguished_name_tests.rs"]
 mod tests;

@@ -3,9 +3,7 @@
 
 use std::collections::HashSet;
 
-use der::Tag;
-
-use crate::trust::asn1::{self, DerProblem, Element, Elements, Oid, explicit, implicit, oids};
+use crate::trust::asn1::{self, DerProblem, Element, Elements, Oid, Tag, explicit, implicit, oids};
 use crate::trust::certificate::CertificateError;
 
 /// The most extensions of one certificate; real ones have about ten.

@@ -5,9 +5,8 @@
 use std::fmt;
 
 use bytes::Bytes;
-use der::Tag;
 
-use crate::trust::asn1::{self, DerProblem, Elements, Oid, oids};
+use crate::trust::asn1::{self, DerProblem, Elements, Oid, Tag, oids};
 
 /// The most attributes that are read of one name; real ones have fewer than ten.
 const MAX_ATTRIBUTES: usize = 64;

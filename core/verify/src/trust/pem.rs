@@ -2,9 +2,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use der::Tag;
 
-use crate::trust::asn1::Elements;
+use crate::trust::asn1::{Elements, Tag};
 use crate::trust::certificate::{Certificate, CertificateError};
 
 /// The largest file that is read: the bundle of all public authorities has a quarter of a mebibyte.

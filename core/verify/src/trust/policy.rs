@@ -4,6 +4,7 @@
 //! changed once it is read (N P-30).
 
 mod error;
+mod members;
 mod read;
 
 use std::collections::HashMap;
