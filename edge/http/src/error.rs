@@ -11,6 +11,8 @@ use crate::Limit;
 pub enum Phase {
     /// A free place among the concurrent requests, or the end of a pause the host asked for.
     Turn,
+    /// Somebody else's answer that a request needs first: a login or a token.
+    Login,
     /// The head of the response.
     Answer,
     /// The rest of the body.
@@ -21,6 +23,7 @@ impl Phase {
     fn waiting_for(self) -> &'static str {
         match self {
             Self::Turn => "a free connection to",
+            Self::Login => "a login for",
             Self::Answer => "an answer of",
             Self::Body => "the rest of the body from",
         }
