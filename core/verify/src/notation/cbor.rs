@@ -129,6 +129,7 @@ impl Value<'_> {
 }
 
 /// The first byte of an item and the number that goes with it (RFC 8949 section 3).
+#[derive(Clone, Copy)]
 enum Head {
     Unsigned(u64),
     Negative(u64),
@@ -143,7 +144,7 @@ enum Head {
 }
 
 impl Head {
-    fn kind(&self) -> Kind {
+    fn kind(self) -> Kind {
         match self {
             Self::Unsigned(_) | Self::Negative(_) => Kind::Integer,
             Self::Bytes(_) => Kind::Bytes,
@@ -181,7 +182,7 @@ impl<'a> Reader<'a> {
     pub(crate) fn array(&mut self) -> Result<u64, CborError> {
         match self.head()? {
             Head::Array(count) => Ok(count),
-            other => Err(self.unexpected(&other, "an array")),
+            other => Err(self.unexpected(other, "an array")),
         }
     }
 
@@ -189,7 +190,7 @@ impl<'a> Reader<'a> {
     pub(crate) fn map(&mut self) -> Result<u64, CborError> {
         match self.head()? {
             Head::Map(count) => Ok(count),
-            other => Err(self.unexpected(&other, "a map")),
+            other => Err(self.unexpected(other, "a map")),
         }
     }
 
@@ -197,7 +198,7 @@ impl<'a> Reader<'a> {
     pub(crate) fn tag(&mut self) -> Result<u64, CborError> {
         match self.head()? {
             Head::Tag(number) => Ok(number),
-            other => Err(self.unexpected(&other, "a tag")),
+            other => Err(self.unexpected(other, "a tag")),
         }
     }
 
@@ -205,7 +206,7 @@ impl<'a> Reader<'a> {
     pub(crate) fn bytes(&mut self) -> Result<&'a [u8], CborError> {
         match self.head()? {
             Head::Bytes(length) => self.take(length),
-            other => Err(self.unexpected(&other, "a byte string")),
+            other => Err(self.unexpected(other, "a byte string")),
         }
     }
 
@@ -214,7 +215,7 @@ impl<'a> Reader<'a> {
         match self.head()? {
             Head::Bytes(length) => self.take(length).map(Some),
             Head::Null => Ok(None),
-            other => Err(self.unexpected(&other, "a byte string")),
+            other => Err(self.unexpected(other, "a byte string")),
         }
     }
 
@@ -398,7 +399,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn unexpected(&self, found: &Head, expected: &'static str) -> CborError {
+    fn unexpected(&self, found: Head, expected: &'static str) -> CborError {
         let found = found.kind();
         self.error(CborProblem::Unexpected { found, expected })
     }
