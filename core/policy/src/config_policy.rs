@@ -70,7 +70,9 @@ impl ConfigPolicy {
 
     /// Decide. Every listed type and every type found must be satisfied; no finding at all is a denial.
     pub fn decide(&self, all: &Findings) -> Decision {
-        if all.findings.is_empty() && self.listed.is_empty() {
+        // "not signed" says more than that a listed type is missing
+        let certain = all.incomplete.is_none() && all.over_budget.is_none();
+        if all.findings.is_empty() && (self.listed.is_empty() || certain) {
             return nothing_found(all);
         }
         let found = all
