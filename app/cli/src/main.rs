@@ -1,2 +1,7 @@
-//! The binary `ratify`.
-fn main() {}
+//! The binary `ratify`. Everything it does is in the library beside it.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ratify_cli::main(std::env::args_os())
+}

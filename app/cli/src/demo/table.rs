@@ -1,0 +1,112 @@
+//! What the demo prints.
+
+use std::time::Duration;
+
+use owo_colors::OwoColorize;
+use ratify_verify::Reason;
+use serde::Serialize;
+
+use super::Row;
+use super::images::TRUSTED_IDENTITY;
+use crate::render::{Mark, wrap};
+
+/// What to do after the demo.
+pub(crate) const NEXT: &str = "
+Next:
+  ratify demo --keep      leave the registry running and try commands on it
+  ratify verify --help    judge your own images
+";
+
+/// One row as JSON.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct JsonRow<'a> {
+    image: String,
+    about: &'a str,
+    verdict: &'a str,
+    code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    as_expected: bool,
+    microseconds: u128,
+    registry_requests: usize,
+}
+
+impl<'a> From<&'a Row> for JsonRow<'a> {
+    fn from(row: &'a Row) -> Self {
+        Self {
+            image: row.case.reference.to_string(),
+            about: row.case.about,
+            verdict: Mark::of(&row.report.decision).1,
+            code: row.report.code().as_str(),
+            reason: row.report.reason().map(Reason::detail),
+            as_expected: row.is_as_expected(),
+            microseconds: row.time.as_micros(),
+            registry_requests: row.requests,
+        }
+    }
+}
+
+/// All rows as JSON.
+pub(crate) fn rows(rows: &[Row]) -> Vec<JsonRow<'_>> {
+    rows.iter().map(JsonRow::from).collect()
+}
+
+/// The table with a few words before and after it, in lines of at most `width` columns.
+pub(crate) fn page(host: &str, rows: &[Row], total: Duration, width: usize) -> String {
+    let mut page = String::new();
+    let intro = format!(
+        "{} images lie in a registry inside this process, at {host}. The configuration trusts one signer, \
+         {TRUSTED_IDENTITY}, under the Acme root certificate. Each image is judged as `ratify verify` does it.",
+        rows.len()
+    );
+    lines(&mut page, "", &intro, width);
+    page.push('\n');
+    page.push_str(&format!("{}\n", heading().bold()));
+    for row in rows {
+        page.push_str(&line(row));
+        lines(&mut page, "  ", row.case.about, width);
+        if let Some(reason) = row.report.reason() {
+            lines(&mut page, "  ", reason.detail(), width);
+        }
+    }
+    let good = rows.iter().filter(|row| row.is_as_expected()).count();
+    let millis = total.as_millis();
+    page.push_str(&format!(
+        "\n{good} of {} verdicts are as they should be, in {millis} ms.\n",
+        rows.len()
+    ));
+    page
+}
+
+/// Columns: image 14, verdict 17, code 20, time 9, requests 9.
+fn heading() -> String {
+    format!(
+        "{:<14}{:<17}{:<20}{:>9}{:>10}",
+        "image", "verdict", "code", "time", "requests"
+    )
+}
+
+fn line(row: &Row) -> String {
+    let (mark, words) = Mark::of(&row.report.decision);
+    // padded before it is coloured: colour codes have no width
+    let verdict = mark.paint(&format!("{words:<15}"));
+    let millis = format!("{:.1} ms", row.time.as_secs_f64() * 1_000.0);
+    let surprise = if row.is_as_expected() {
+        String::new()
+    } else {
+        format!("  expected {}", row.case.expected)
+    };
+    format!(
+        "{:<14}{verdict}{:<20}{millis:>9}{:>10}{surprise}\n",
+        row.case.name,
+        row.report.code().as_str(),
+        row.requests
+    )
+}
+
+fn lines(page: &mut String, indent: &str, text: &str, width: usize) {
+    for line in wrap(text, width.saturating_sub(indent.len())) {
+        page.push_str(&format!("{indent}{line}\n"));
+    }
+}

@@ -1,0 +1,11 @@
+//! From results to text. Everything here is a pure function: no terminal, no clock.
+
+mod referrers;
+mod report_v1;
+mod text;
+mod verdict;
+
+pub(crate) use referrers::{Branch, ManifestV1, StoreReferrers, flat, tree};
+pub(crate) use report_v1::VerifyResponse;
+pub(crate) use text::{json, printable, wrap};
+pub(crate) use verdict::{Mark, verdict};

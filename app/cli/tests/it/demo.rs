@@ -1,0 +1,111 @@
+//! `ratify demo`: works anywhere, and is a self-test.
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::ending::interrupt;
+use crate::rig::{ratify_in, run};
+
+#[test]
+fn it_needs_nothing_and_fits_the_screen() {
+    let home = tempfile::tempdir().unwrap();
+    let mut command = ratify_in(home.path(), &["demo"]);
+    // whatever the user has configured must not take part
+    command
+        .env("HTTP_PROXY", "http://127.0.0.1:1")
+        .env("RATIFY_CONFIG", "/nonexist")
+        .env("DOCKER_CONFIG", "/nonexist");
+    let ran = run(command);
+    assert_eq!((ran.status, ran.stderr.as_str()), (Some(0), ""), "{ran:?}");
+    for word in [
+        "signed-jws",
+        "✓ admitted",
+        "✗ denied",
+        "! could not tell",
+        "SIGNATURE_INVALID",
+        "ratify demo --keep",
+    ] {
+        assert!(ran.stdout.contains(word), "no {word} in {}", ran.stdout);
+    }
+    for line in ran.stdout.lines() {
+        assert!(line.chars().count() <= 100, "{line}");
+    }
+    assert_eq!(
+        std::fs::read_dir(home.path()).unwrap().count(),
+        0,
+        "nothing is left behind"
+    );
+}
+
+#[test]
+fn every_image_gets_the_verdict_it_was_made_for() {
+    let home = tempfile::tempdir().unwrap();
+    let ran = run(ratify_in(home.path(), &["demo", "--output", "json"]));
+    let rows = ran.json();
+    let rows: Vec<(&str, &str, bool)> = rows
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| {
+            let text = |name: &str| row[name].as_str().unwrap();
+            let image = text("image").rsplit('/').next().unwrap();
+            (image, text("code"), row["asExpected"] == Value::Bool(true))
+        })
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            ("signed-jws:v1", "VERIFIED", true),
+            ("signed-cose:v1", "VERIFIED", true),
+            ("multi-arch:v1", "VERIFIED", true),
+            ("unsigned:v1", "NO_SIGNATURE", true),
+            ("untrusted-ca:v1", "SIGNER_UNTRUSTED", true),
+            ("wrong-signer:v1", "IDENTITY_UNTRUSTED", true),
+            ("tampered:v1", "SIGNATURE_INVALID", true),
+            ("expired:v1", "SIGNATURE_EXPIRED", true),
+            ("transplanted:v1", "PAYLOAD_MISMATCH", true),
+            ("forbidden:v1", "REGISTRY_FORBIDDEN", true),
+        ]
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn keep_prints_commands_that_work_until_ctrl_c() {
+    let home = tempfile::tempdir().unwrap();
+    let mut command = ratify_in(home.path(), &["demo", "--keep"]);
+    let mut child = command
+        .env("TMPDIR", home.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap())
+        .lines()
+        .map(Result::unwrap);
+    let mut commands = Vec::new();
+    while let Some(line) = lines.next() {
+        if let Some(command) = line.strip_prefix("  ratify ") {
+            commands.push(command.to_owned());
+        }
+        if commands.len() == 5 {
+            break;
+        }
+    }
+    for (line, expected) in commands
+        .iter()
+        .zip([Some(0), Some(0), Some(2), Some(0), Some(0)])
+    {
+        let args: Vec<&str> = line.trim_end_matches("; echo $?").split(' ').collect();
+        let ran = run(ratify_in(home.path(), &args));
+        assert_eq!(ran.status, expected, "{line}: {ran:?}");
+    }
+    interrupt(&child);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(
+        std::fs::read_dir(home.path()).unwrap().count(),
+        0,
+        "the configuration is gone"
+    );
+}

@@ -1,0 +1,12 @@
+//! The binary from outside: what it prints where, and with which status it ends.
+
+mod completion_version_help;
+#[cfg(feature = "demo")]
+mod demo;
+mod discover;
+mod ending;
+mod inputs;
+mod logs;
+mod referrer;
+mod rig;
+mod verify;
