@@ -2,7 +2,7 @@
 
 use futures::future::BoxFuture;
 use ratify_oci::{Descriptor, Digest, Reference, Repository};
-use ratify_verify::{Answer, Need, Reason};
+use ratify_verify::{Answer, FetchFailure, Need, Reason, ReasonCode};
 use tokio::time::Instant;
 
 /// Why a store could not answer.
@@ -60,4 +60,19 @@ pub trait Store: Send + Sync {
         need: &'a Need,
         deadline: Instant,
     ) -> BoxFuture<'a, Answer>;
+
+    /// A blob of which nothing but the digest is known, of at most `limit` bytes. For people who ask for one; verifiers
+    /// know the size too. A store that cannot answer this says so.
+    fn blob<'a>(
+        &'a self,
+        repository: &'a Repository,
+        digest: &'a Digest,
+        limit: u64,
+        deadline: Instant,
+    ) -> BoxFuture<'a, Answer> {
+        let _ = (repository, digest, limit, deadline);
+        let text = format!("store `{}` cannot fetch by digest alone", self.name());
+        let reason = Reason::new(ReasonCode::SignatureUnavailable, text);
+        Box::pin(async { Answer::Failed(FetchFailure(reason)) })
+    }
 }

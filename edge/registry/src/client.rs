@@ -153,6 +153,20 @@ impl Client {
         self.0.blob(repository, descriptor, limit, deadline).await
     }
 
+    /// Fetch a blob of which nothing but the digest is known, as when a person names it: checked against the digest, and
+    /// of at most `limit` bytes.
+    pub async fn blob_by_digest(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+        limit: u64,
+        deadline: Deadline,
+    ) -> Result<Content, Error> {
+        self.0
+            .blob_by_digest(repository, digest, limit, deadline)
+            .await
+    }
+
     /// How many requests went out since the client was made.
     pub fn counts(&self) -> RequestCounts {
         self.0.counters.read()

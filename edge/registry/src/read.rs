@@ -75,6 +75,33 @@ impl Inner {
             .await
     }
 
+    pub(crate) async fn blob_by_digest(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+        limit: u64,
+        deadline: Deadline,
+    ) -> Result<Content, Error> {
+        let endpoint = self.endpoint(repository)?;
+        let (host, part) = (endpoint.authority(), Part::Blob);
+        let response = self
+            .ask(&Ask {
+                endpoint: &endpoint,
+                url: endpoint.url("blobs", digest.as_str()),
+                part,
+                accept: None,
+                limit: Limit {
+                    of: "blobs",
+                    bytes: limit,
+                },
+                deadline,
+            })
+            .await?;
+        let response = found(part, response)?;
+        let content = Content::check_digest(digest, response.body);
+        content.map_err(|source| Error::Mismatch { host, part, source })
+    }
+
     async fn content(
         &self,
         repository: &Repository,
