@@ -117,7 +117,11 @@ impl Inner {
         let key = (endpoint.origin.clone(), endpoint.repository.clone());
         let before = self.schemes.recall(&key);
         let first = match &before {
-            Some(scheme) => self.credential(scheme, ask, login, None).await?,
+            Some(scheme) => {
+                let credential = self.credential(scheme, ask, login, None).await;
+                // What was learnt once may be wrong by now: ask for a challenge next time.
+                credential.inspect_err(|_| self.schemes.forget(&key))?
+            }
             None => Credential::default(),
         };
         let response = self.send(ask, &first).await?;
@@ -128,9 +132,10 @@ impl Inner {
         }
         let challenges = parse_challenges(&response.headers);
         let scheme = choose(&challenges, endpoint, before.as_ref())?;
-        self.schemes.remember(key, scheme.clone(), SCHEME_KEPT);
         let rejected = first.token.as_ref();
-        let second = self.credential(&scheme, ask, login, rejected).await?;
+        let second = self.credential(&scheme, ask, login, rejected).await;
+        let second = second.inspect_err(|_| self.schemes.forget(&key))?;
+        self.schemes.remember(key, scheme, SCHEME_KEPT);
         if first.is_login() && second.is_login() {
             return self.settle(ask, login, &first, response);
         }

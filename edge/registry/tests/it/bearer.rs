@@ -348,6 +348,25 @@ async fn a_token_service_that_fails_is_unknown_and_says_what_failed() {
     }
 }
 
+#[tokio::test]
+async fn a_token_service_that_failed_is_not_asked_again_unless_the_registry_names_it_again() {
+    let fixture = Fixture::of(Registry::builder().auth(Auth::Bearer(Bearer::anonymous()))).await;
+    fixture.resolve().await.unwrap();
+    fixture.registry.revoke_tokens();
+    let token = Match::Kind(Kind::Token);
+    fixture
+        .registry
+        .fault(token, Times::Always, Fault::Status(500));
+    assert!(fixture.resolve().await.is_err());
+    fixture.registry.clear_faults();
+    fixture.registry.clear_requests();
+    fixture.resolve().await.unwrap();
+    let requests = fixture.registry.requests();
+    let kinds: Vec<_> = requests.iter().map(|request| request.kind).collect();
+    assert_eq!(kinds, [Kind::Manifest, Kind::Token, Kind::Manifest]);
+    assert_eq!(requests[0].authorization, None);
+}
+
 /// Logins that are replaced when they are refused.
 struct Rotating(Mutex<Vec<Login>>);
 
