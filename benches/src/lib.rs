@@ -1,1 +1,1 @@
-//! Measures verification beside its bare signature checks.
+//! Benchmarks: `cargo xtask bench verify`. The numbers are printed beside the physical floor of the same run.

@@ -4,15 +4,17 @@
 //! deadline, and hands all findings to the policy. It holds an immutable [`Snapshot`] of the configuration; a request
 //! sees one snapshot from start to end. It knows no command line, no server, no cluster and no configuration file.
 
+mod cosign_tag;
 mod engine;
 mod judge;
-// mod registry_store;
+mod registry_store;
 mod report;
 mod snapshot;
 mod store;
 
+pub use cosign_tag::{COSIGN_ARTIFACT_TYPE, CosignTagStore};
 pub use engine::{Discovery, Engine, Progress, ProgressSink};
-// pub use registry_store::{RegistryStore, reason_of};
+pub use registry_store::{RegistryStore, reason_of};
 pub use report::Report;
 pub use snapshot::{Limits, Snapshot, SnapshotError};
 pub use store::{Listing, Store, StoreError};

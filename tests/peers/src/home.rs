@@ -44,7 +44,12 @@ impl Home {
     /// A command that runs `peer` in this home, with an environment of five variables and none
     /// of ours.
     pub fn command(&self, peer: &Peer) -> Command {
-        let mut command = Command::new(peer.binary());
+        self.command_of(peer.binary())
+    }
+
+    /// The same for any binary.
+    pub(crate) fn command_of(&self, binary: &Path) -> Command {
+        let mut command = Command::new(binary);
         command
             .current_dir(self.path())
             .env_clear()

@@ -6,4 +6,5 @@
 
 #![cfg(test)]
 
+mod matrix;
 mod runners;
