@@ -3,7 +3,7 @@
 //! Two readers that disagree about a document are an attack (N P-09), so what most readers let pass is refused here.
 //! This file knows no schema: which members there may be is for whoever reads the [`Value`].
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fmt;
@@ -12,6 +12,10 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 /// The deepest nesting that can be asked for: `serde_json` itself stops at 128.
 const DEEPEST: usize = 120;
+
+/// The most values in one text (attack catalogue T-18): one that takes two bytes to send takes thirty to hold. Envelopes
+/// and manifests have fewer than a hundred, the largest trust policies some thousand.
+const MAX_VALUES: usize = 100_000;
 
 /// Why a text is not JSON that is read, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,6 +39,9 @@ pub enum JsonProblem {
     /// Objects and arrays are nested too deeply.
     #[error("nested deeper than {0} levels")]
     TooDeep(usize),
+    /// More values than are read.
+    #[error("more than {0} values")]
+    TooMany(usize),
     /// Anything else, in the words of the parser; also data after the value.
     #[error("{0}")]
     Syntax(String),
@@ -153,15 +160,17 @@ impl Object {
 }
 
 /// Read `bytes` as exactly one JSON value with at most `max_depth` (and never more than 120) objects and arrays inside
-/// each other; a scalar alone has depth 0.
+/// each other; a scalar alone has depth 0. At most 100,000 values are read.
 ///
 /// # Errors
-/// Whatever RFC 8259 forbids, a duplicate name, too deep a nesting, or anything but white space after the value.
+/// Whatever RFC 8259 forbids, a duplicate name, too deep a nesting, too many values, or anything but white space after the value.
 pub fn parse_strict(bytes: &[u8], max_depth: usize) -> Result<Value, JsonError> {
     let max_depth = max_depth.min(DEEPEST);
     let problem = RefCell::new(None);
+    let left = Cell::new(MAX_VALUES);
     let seed = Seed {
         problem: &problem,
+        left: &left,
         max_depth,
         depth: 0,
     };
@@ -221,6 +230,8 @@ pub fn nearest_name<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
 #[derive(Clone, Copy)]
 struct Seed<'a> {
     problem: &'a RefCell<Option<JsonProblem>>,
+    /// How many more values may come.
+    left: &'a Cell<usize>,
     max_depth: usize,
     depth: usize,
 }
@@ -249,6 +260,10 @@ impl<'de> DeserializeSeed<'de> for Seed<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        let Some(left) = self.left.get().checked_sub(1) else {
+            return Err(self.refuse(JsonProblem::TooMany(MAX_VALUES)));
+        };
+        self.left.set(left);
         deserializer.deserialize_any(self)
     }
 }
@@ -395,6 +410,19 @@ mod tests {
                 .problem,
             JsonProblem::TooDeep(DEEPEST)
         );
+    }
+
+    #[test]
+    fn att_18_the_number_of_values_is_bounded() {
+        let zeros = |count: usize| format!("[{}0]", "0,".repeat(count - 1));
+        assert!(parse_strict(zeros(MAX_VALUES - 1).as_bytes(), 8).is_ok());
+        for text in [
+            zeros(MAX_VALUES),
+            format!("{{\"a\":{}}}", zeros(MAX_VALUES - 1)),
+        ] {
+            let found = problem(&text).problem;
+            assert_eq!(found, JsonProblem::TooMany(MAX_VALUES));
+        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Notary Project signatures: manifest, JWS and COSE envelopes, payload, and the validations of a trust policy level.
 //!
-//! The rules are numbered as in `docs/reference` (`N D-25` and so on); each has a test of that name. What must never be
-//! here: fetching, reading a clock, or any way to an [`crate::Accepted`] but through [`validations::judge`] and a trust
-//! policy statement of level `skip`.
+//! Rules have numbers such as `N D-25`, and each has a test of that name. What must never be here: fetching, reading a
+//! clock, or any way to a [`crate::Accepted`] but through [`validations::judge`] and a trust policy statement of level
+//! `skip`.
 
 mod attributes;
 mod cbor;

@@ -14,7 +14,7 @@ use ratify_verify::trust::StoreType;
 use ratify_verify::{ReasonCode, Verdict};
 use serde_json::json;
 
-use crate::notation::{Scene, Shelf, assert_rejected, assert_verified};
+use crate::notation::{Scene, Shelf, assert_logged, assert_rejected, assert_verified};
 
 /// A scene whose leaf has a key of that kind.
 fn scene_of(kind: KeyKind) -> Scene {
@@ -326,6 +326,84 @@ fn att_59_random_signatures_never_fail() {
             assert_verified(&finding);
         }
     }
+}
+
+#[test]
+fn att_22_no_single_bit_can_be_changed() {
+    // without unsigned members that are tolerated, and where only integrity and the payload stand in the way
+    let (scene, envelopes) = &*GOOD;
+    let verifier = scene.verifier();
+    for (format, envelope) in Format::ALL.into_iter().zip(envelopes) {
+        for at in 0..envelope.len() {
+            // one bit after the other, and the one that makes another case of a letter
+            for bit in [1 << (at % 8), 0x20] {
+                let mut changed = envelope.clone();
+                changed[at] ^= bit;
+                let signature = scene.attach(format, &changed).build();
+                let mut registry = Shelf::of(&signature);
+                let finding = scene.drive_with(&verifier, signature.referrer(), &mut registry);
+                let rejected = matches!(finding.verdict, Verdict::Rejected(_));
+                assert!(rejected, "{format}, byte {at} ^ {bit:#x}: {finding:#?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn att_05_an_expired_signature_is_denied_or_visibly_logged() {
+    let mut scene = Scene::new();
+    scene.now = now_plus_days(2);
+    for format in Format::ALL {
+        let envelope = scene.envelope(format).expiry(now_plus_days(1)).build();
+        let code = ReasonCode::SignatureExpired;
+        assert_rejected(
+            &scene.judge(format, &envelope),
+            code,
+            "2026-06-02T12:00:00Z",
+        );
+        let permissive = scene.clone().level("permissive", &json!({}));
+        assert_logged(&permissive.judge(format, &envelope), &[code]);
+    }
+}
+
+#[test]
+fn att_35_a_signature_manifest_is_of_one_kind() {
+    let scene = Scene::new();
+    let signature = scene
+        .attach(Format::Jws, &scene.envelope(Format::Jws).build())
+        .build();
+    let manifest = String::from_utf8(signature.packed().bytes.to_vec()).unwrap();
+    let mut registry = Shelf::of(&signature);
+    for (from, to) in [
+        ("{", "{\"manifests\":[],"),
+        ("{", "{\"blobs\":[],"),
+        (media::OCI_MANIFEST, media::OCI_INDEX),
+        (media::OCI_MANIFEST, media::DOCKER_MANIFEST),
+        ("\"schemaVersion\":2", "\"schemaVersion\":1"),
+    ] {
+        let changed = manifest.replacen(from, to, 1).into_bytes();
+        assert_ne!(changed, signature.packed().bytes);
+        let listed = ratify_testkit::image::describe(media::OCI_MANIFEST, &changed);
+        registry.put(changed.into());
+        let finding = scene.drive(listed, &mut registry);
+        assert_rejected(&finding, ReasonCode::SignatureManifestInvalid, "manifest");
+    }
+}
+
+#[test]
+fn att_18_a_small_envelope_cannot_take_much_memory() {
+    let scene = Scene::new();
+    let text = String::from_utf8(scene.envelope(Format::Jws).build()).unwrap();
+    let zeros = format!("\"header\":{{\"x\":[{}0],", "0,".repeat(1_000_000));
+    let finding = scene.judge(
+        Format::Jws,
+        text.replacen("\"header\":{", &zeros, 1).as_bytes(),
+    );
+    assert_rejected(
+        &finding,
+        ReasonCode::EnvelopeMalformed,
+        "more than 100000 values",
+    );
 }
 
 /// A good envelope of each format, made once for all properties.
