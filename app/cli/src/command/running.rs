@@ -1,5 +1,6 @@
 //! A command that talks to a registry: the image, the configuration and how long it may take.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -19,6 +20,8 @@ pub(crate) struct Running {
     pub(crate) reference: Reference,
     /// The engine over the configuration.
     pub(crate) engine: Engine,
+    /// Names of the verifiers whose type the configuration writes out.
+    pub(crate) typed_verifiers: BTreeSet<String>,
     /// When to give up.
     pub(crate) deadline: Instant,
 }
@@ -58,6 +61,7 @@ impl Running {
         Ok(Self {
             reference,
             engine: Engine::new(Arc::new(snapshot)),
+            typed_verifiers: loaded.typed_verifiers,
             deadline: Instant::now() + target.timeout,
         })
     }

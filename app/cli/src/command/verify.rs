@@ -1,5 +1,6 @@
 //! `ratify verify`: judge one image.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -34,7 +35,7 @@ pub(crate) async fn verify(console: &Console, args: &Verify, debug: bool) -> Res
     )
     .await?;
     if !args.silent {
-        print(console, args.output, &report)?;
+        print(console, args.output, &report, &running.typed_verifiers)?;
     }
     Ok(if args.exit_code {
         status(&report.decision)
@@ -43,7 +44,12 @@ pub(crate) async fn verify(console: &Console, args: &Verify, debug: bool) -> Res
     })
 }
 
-fn print(console: &Console, output: Output, report: &Report) -> Result<(), Error> {
+fn print(
+    console: &Console,
+    output: Output,
+    report: &Report,
+    typed: &BTreeSet<String>,
+) -> Result<(), Error> {
     let tree = match output {
         Output::Auto => console.is_interactive(),
         Output::Json => false,
@@ -52,7 +58,7 @@ fn print(console: &Console, output: Output, report: &Report) -> Result<(), Error
     if tree {
         console.print(&verdict(report, console.width()))
     } else {
-        console.write(json(&VerifyResponse::from(report)).as_bytes())
+        console.write(json(&VerifyResponse::new(report, typed)).as_bytes())
     }
 }
 

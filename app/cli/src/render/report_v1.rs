@@ -3,6 +3,8 @@
 //! Quirks kept because tools read them: `isSuccess` of the whole is there only when true, `verifierReports` is always
 //! there, an image without any finding gets one synthetic report, names are written twice.
 
+use std::collections::BTreeSet;
+
 use ratify_engine::Report;
 use ratify_policy::Decision;
 use ratify_verify::{Basis, Finding, Reason, ReasonCode, Signer, Verdict};
@@ -75,13 +77,18 @@ struct Extensions {
     subject: String,
 }
 
-impl From<&Report> for VerifyResponse {
-    fn from(report: &Report) -> Self {
+impl VerifyResponse {
+    /// The answer for `report`. `typed_verifiers` are the names of the verifiers whose type the configuration writes
+    /// out: v1.4 reports the type of no other.
+    pub(crate) fn new(report: &Report, typed_verifiers: &BTreeSet<String>) -> Self {
         let subject = report.reference.to_string();
         let mut verifier_reports: Vec<_> = report
             .findings
             .iter()
-            .map(|finding| VerifierReport::of_finding(&subject, finding))
+            .map(|finding| {
+                let typed = typed_verifiers.contains(&finding.verifier);
+                VerifierReport::of_finding(&subject, finding, typed)
+            })
             .collect();
         if let (true, Some(reason)) = (verifier_reports.is_empty(), report.reason()) {
             verifier_reports.push(VerifierReport::without_findings(&subject, reason));
@@ -118,13 +125,17 @@ impl From<&Reason> for NotEnforced {
 }
 
 impl VerifierReport {
-    fn of_finding(subject: &str, finding: &Finding) -> Self {
+    fn of_finding(subject: &str, finding: &Finding, typed: bool) -> Self {
         let reference_digest = finding
             .artifact
             .as_ref()
             .map(|artifact| artifact.digest.to_string())
             .unwrap_or_default();
-        let kind = reported_type(finding);
+        let kind = if typed {
+            finding.verifier_type.clone()
+        } else {
+            String::new()
+        };
         let mut report = Self {
             subject: subject.to_owned(),
             is_success: false,
@@ -194,15 +205,6 @@ impl From<&Signer> for Extensions {
             issuer: signer.issuer.clone(),
             subject: signer.subject.clone(),
         }
-    }
-}
-
-/// v1.4 reports the type only where the configuration gives one beside the name.
-fn reported_type(finding: &Finding) -> String {
-    if finding.verifier_type == finding.verifier {
-        String::new()
-    } else {
-        finding.verifier_type.clone()
     }
 }
 

@@ -125,7 +125,7 @@ async fn configuration_files() {
         ),
         (with(&format!("{notation}/name"), json!(5)), ""),
         (
-            with(&format!("{notation}/verificationCerts"), json!(["/"; 0])),
+            with(&format!("{notation}/verificationCerts"), json!([])),
             "-",
         ),
         (

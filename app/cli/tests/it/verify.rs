@@ -232,7 +232,7 @@ async fn artifact_type_looks_only_at_that_type() {
     ]);
     assert_eq!(
         (other.status, &other.json()["code"]),
-        (Some(2), &"ARTIFACT_TYPE_MISSING".into()),
+        (Some(2), &"NO_SIGNATURE".into()),
         "no comma split"
     );
 }

@@ -44,7 +44,10 @@ fn v_2_5_unsigned_image_has_one_synthetic_report() {
         ReasonCode::NoSignature,
         "the image has no artifact that a configured verifier reads",
     );
-    let response = VerifyResponse::from(&report(Decision::Deny(reason), Vec::new()));
+    let response = VerifyResponse::new(
+        &report(Decision::Deny(reason), Vec::new()),
+        &BTreeSet::new(),
+    );
     assert_eq!(
         json(&response),
         r#"{
@@ -73,7 +76,10 @@ fn v_2_5_rejected_signature_keeps_the_order_of_v1_4() {
         "no <certificate> of the chain is trusted",
     );
     let findings = vec![finding("my-notation", Verdict::Rejected(reason.clone()))];
-    let response = VerifyResponse::from(&report(Decision::Deny(reason), findings));
+    let response = VerifyResponse::new(
+        &report(Decision::Deny(reason), findings),
+        &["my-notation".to_owned()].into(),
+    );
     assert_eq!(
         json(&response),
         r#"{
@@ -105,7 +111,10 @@ fn v_2_5_rejected_signature_keeps_the_order_of_v1_4() {
 fn v_2_5_type_is_left_out_where_the_configuration_gives_only_a_name() {
     let reason = Reason::new(ReasonCode::SignatureInvalid, "x");
     let findings = vec![finding("notation", Verdict::Unknown(reason.clone()))];
-    let response = VerifyResponse::from(&report(Decision::Undecided(reason), findings));
+    let response = VerifyResponse::new(
+        &report(Decision::Undecided(reason), findings),
+        &BTreeSet::new(),
+    );
     let value = serde_json::to_value(response).unwrap();
     let report = &value["verifierReports"][0];
     assert_eq!(report["name"], "notation");
@@ -125,7 +134,7 @@ fn an_unresolved_image_has_no_digest() {
     let reason = Reason::new(ReasonCode::RegistryTimeout, "no answer in 2 s");
     let mut report = report(Decision::Undecided(reason), Vec::new());
     report.subject = None;
-    let value = serde_json::to_value(VerifyResponse::from(&report)).unwrap();
+    let value = serde_json::to_value(VerifyResponse::new(&report, &BTreeSet::new())).unwrap();
     assert!(value.get("digest").is_none());
     assert_eq!(value["code"], "REGISTRY_TIMEOUT");
     assert_eq!(
