@@ -1,7 +1,7 @@
 //! DER, element by element, borrowed from the bytes it came in.
 //!
-//! With `asn1/oids.rs` the only file that names the ASN.1 crate. Nothing is ever encoded again: what was signed, hashed or named is always
-//! the slice that was received. This file knows the encoding, never what a certificate may say.
+//! With `asn1/oids.rs` the only file that names the ASN.1 crate. Nothing is ever encoded again: what was signed, hashed or
+//! named is always the slice that was received. This file knows the encoding, never what a certificate may say.
 
 use std::fmt;
 
