@@ -101,7 +101,7 @@ async fn referrers_are_filtered_and_paged() {
     let registry = Registry::builder().page_size(2).start().await.unwrap();
     let image = Image::new("a");
     let subject = registry.push_image("app", "v1", &image);
-    for number in 0..3_u8 {
+    for number in 0..4_u8 {
         registry.attach("app", &signature(&image, &[number]));
     }
     registry.many_referrers("app", &subject, "application/other", 1);
@@ -118,7 +118,7 @@ async fn referrers_are_filtered_and_paged() {
         .strip_suffix(">; rel=\"next\"")
         .unwrap();
     let second = get(&registry, next).await;
-    assert_eq!(listed(&second).len(), 1);
+    assert_eq!(listed(&second).len(), 2);
     assert_eq!(second.header("link"), None);
     let all: Vec<_> = [listed(&first), listed(&second)].concat();
     assert!(
@@ -329,6 +329,9 @@ async fn clients_can_push() {
         let done = send(&registry, "PUT", &put, &[], right).await;
         assert_eq!(done.status, 201);
         assert_eq!(send(&registry, "PUT", &wrong, &[], b"").await.status, 404);
+        let once = format!("/v2/app/blobs/uploads/?digest={}", Digest::sha256(b"other"));
+        let lie = send(&registry, "POST", &once, &[], blob).await;
+        assert_eq!(lie.json()["errors"][0]["code"], "DIGEST_INVALID");
         let stored = get(&registry, &format!("/v2/app/blobs/{digest}")).await;
         assert_eq!(stored.body, *blob);
     }
@@ -350,6 +353,10 @@ async fn clients_can_push() {
     assert_eq!(bad.json()["errors"][0]["code"], "DIGEST_INVALID");
     let bad = send(&registry, "PUT", "/v2/app/manifests/x", &kind, b"no").await;
     assert_eq!(bad.json()["errors"][0]["code"], "MANIFEST_INVALID");
+    for path in ["/v2/app/manifests/v1", &path] {
+        assert_eq!(send(&registry, "DELETE", path, &[], b"").await.status, 202);
+        assert_eq!(get(&registry, path).await.status, 404);
+    }
 }
 
 /// Registry and client of one private authority.
