@@ -63,6 +63,17 @@ async fn a_body_of_exactly_the_limit_is_read() {
 }
 
 #[tokio::test]
+async fn one_byte_more_than_the_limit_is_refused_though_no_length_was_announced() {
+    let long = format!("HTTP/1.1 200 OK\r\n\r\n{}", "x".repeat(1001)).into_bytes();
+    let server = Server::start(move |_, _| Reply::SendAndClose(long.clone())).await;
+    let refused = client().send(get(&server, "/")).await;
+    assert!(
+        matches!(refused, Err(Error::TooLarge { .. })),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_body_that_ends_early_is_asked_for_again_and_then_an_error() {
     let cut = b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello".to_vec();
     let server = Server::start(move |_, _| Reply::SendAndClose(cut.clone())).await;

@@ -7,7 +7,7 @@ use futures::future::{BoxFuture, FutureExt, join_all, ready};
 use ratify_registry::{Client, Error, FailureKind, Login, LoginError, Logins, Unauthorized};
 use ratify_testkit::registry::{Auth, Bearer, Fault, Kind, Match, Registry, Times};
 
-use crate::fixture::{Fixture, basic, client_with, counts, options, patient};
+use crate::fixture::{Changing, Fixture, basic, client_with, counts, options, patient};
 
 #[tokio::test]
 async fn a_token_costs_two_requests_and_serves_everything_in_the_repository() {
@@ -364,6 +364,25 @@ async fn a_token_service_that_failed_is_not_asked_again_unless_the_registry_name
     let requests = fixture.registry.requests();
     let kinds: Vec<_> = requests.iter().map(|request| request.kind).collect();
     assert_eq!(kinds, [Kind::Manifest, Kind::Token, Kind::Manifest]);
+    assert_eq!(requests[0].authorization, None);
+}
+
+#[tokio::test]
+async fn how_a_repository_wants_to_be_asked_is_found_out_again_when_that_has_failed() {
+    let fixture =
+        Fixture::of(Registry::builder().auth(Auth::Bearer(Bearer::login("u", "p")))).await;
+    let logins = Arc::new(Changing::new(basic("u", "p")));
+    let mut options = options();
+    options.logins = logins.clone();
+    let client = Client::new(options).unwrap();
+    client.resolve(&fixture.pinned(), patient()).await.unwrap();
+    logins.set(basic("u", "wrong"));
+    assert!(client.resolve(&fixture.pinned(), patient()).await.is_err());
+    logins.set(basic("u", "p"));
+    fixture.registry.clear_requests();
+    client.resolve(&fixture.pinned(), patient()).await.unwrap();
+    let requests = fixture.registry.requests();
+    assert_eq!(requests.len(), 2);
     assert_eq!(requests[0].authorization, None);
 }
 

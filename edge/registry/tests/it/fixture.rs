@@ -1,12 +1,14 @@
 //! A registry with one signed image, and a client for it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures::future::{BoxFuture, FutureExt, ready};
 use ratify_http::{Proxies, Retries};
 use ratify_oci::{Content, Descriptor, Reference, Repository};
 use ratify_registry::{
-    Client, Deadline, Error, FixedLogins, Login, Options, Referrers, RequestCounts, Resolved,
+    Client, Deadline, Error, FixedLogins, Login, LoginError, Logins, Options, Referrers,
+    RequestCounts, Resolved,
 };
 use ratify_testkit::envelope::Format;
 use ratify_testkit::image::{Image, Signature, SignatureManifest};
@@ -160,5 +162,24 @@ pub(crate) fn counts(manifest: u64, referrers: u64, blob: u64, token: u64) -> Re
         referrers,
         blob,
         token,
+    }
+}
+
+/// A login that a test changes.
+pub(crate) struct Changing(Mutex<Login>);
+
+impl Changing {
+    pub(crate) fn new(login: Login) -> Self {
+        Self(Mutex::new(login))
+    }
+
+    pub(crate) fn set(&self, login: Login) {
+        *self.0.lock().unwrap() = login;
+    }
+}
+
+impl Logins for Changing {
+    fn login<'a>(&'a self, _host: &'a str) -> BoxFuture<'a, Result<Login, LoginError>> {
+        ready(Ok(self.0.lock().unwrap().clone())).boxed()
     }
 }

@@ -8,7 +8,9 @@ use ratify_registry::{Client, Error, Login, Options, RegistryOptions, Source};
 use ratify_testkit::certs::{Authority, Template};
 use ratify_testkit::registry::{Auth, Bearer, Fault, Kind, Match, Registry, Times};
 
-use crate::fixture::{Fixture, REPOSITORY, SIGNATURE, basic, client_with, options, patient};
+use crate::fixture::{
+    Changing, Fixture, REPOSITORY, SIGNATURE, basic, client_with, options, patient,
+};
 
 #[tokio::test]
 async fn oci_client_1_all_pages_are_read() {
@@ -62,26 +64,17 @@ async fn oci_client_4_a_registry_that_does_not_know_the_path_falls_back() {
 
 #[tokio::test]
 async fn oci_client_5_new_credentials_replace_old_ones() {
-    struct Changing(std::sync::Mutex<Login>);
-    impl ratify_registry::Logins for Changing {
-        fn login<'a>(
-            &'a self,
-            _host: &'a str,
-        ) -> futures::future::BoxFuture<'a, Result<Login, ratify_registry::LoginError>> {
-            Box::pin(async { Ok(self.0.lock().unwrap().clone()) })
-        }
-    }
     let fixture =
         Fixture::of(Registry::builder().auth(Auth::Bearer(Bearer::login("u", "new")))).await;
-    let logins = Arc::new(Changing(std::sync::Mutex::new(basic("u", "old"))));
+    let logins = Arc::new(Changing::new(basic("u", "old")));
     let mut options = options();
     options.logins = logins.clone();
     let client = Client::new(options).unwrap();
     assert!(client.resolve(&fixture.pinned(), patient()).await.is_err());
-    *logins.0.lock().unwrap() = basic("u", "new");
+    logins.set(basic("u", "new"));
     client.resolve(&fixture.pinned(), patient()).await.unwrap();
     // And a token that was given for the new login does not serve the old one.
-    *logins.0.lock().unwrap() = basic("u", "older");
+    logins.set(basic("u", "older"));
     assert!(client.resolve(&fixture.pinned(), patient()).await.is_err());
 }
 
