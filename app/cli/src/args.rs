@@ -308,8 +308,7 @@ pub(crate) enum Shell {
     /// Friendly interactive shell
     Fish,
     /// PowerShell
-    #[value(name = "powershell")]
-    PowerShell,
+    Powershell,
 }
 
 impl Cli {

@@ -19,41 +19,50 @@ const NARROWEST: usize = 40;
 #[derive(Debug, Clone)]
 pub(crate) struct Console {
     progress: ProgressBar,
+    interactive: bool,
+    width: usize,
 }
 
 impl Console {
     /// The outputs, with no progress line yet.
     pub(crate) fn new() -> Self {
-        let progress = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
-        Self { progress }
+        let terminal = terminal_size().map_or(WIDEST, |(Width(columns), _)| usize::from(columns));
+        Self {
+            progress: ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()),
+            interactive: io::stdout().is_terminal(),
+            width: terminal.clamp(NARROWEST, WIDEST),
+        }
     }
 
     /// Whether a person sees standard output.
     pub(crate) fn is_interactive(&self) -> bool {
-        io::stdout().is_terminal()
+        self.interactive
     }
 
     /// Columns to fill.
     pub(crate) fn width(&self) -> usize {
-        let terminal = terminal_size().map_or(WIDEST, |(Width(columns), _)| usize::from(columns));
-        terminal.clamp(NARROWEST, WIDEST)
+        self.width
     }
 
     /// Write text with colours to standard output; colours are left out where they do not belong.
     pub(crate) fn print(&self, text: &str) -> Result<(), Error> {
-        finish(|| {
-            let mut out = anstream::stdout().lock();
-            out.write_all(text.as_bytes())?;
-            out.flush()
+        self.progress.suspend(|| {
+            finish(|| {
+                let mut out = anstream::stdout().lock();
+                out.write_all(text.as_bytes())?;
+                out.flush()
+            })
         })
     }
 
     /// Write bytes to standard output as they are.
     pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), Error> {
-        finish(|| {
-            let mut out = io::stdout().lock();
-            out.write_all(bytes)?;
-            out.flush()
+        self.progress.suspend(|| {
+            finish(|| {
+                let mut out = io::stdout().lock();
+                out.write_all(bytes)?;
+                out.flush()
+            })
         })
     }
 
@@ -70,7 +79,7 @@ impl Console {
         use owo_colors::OwoColorize;
         let mut text = format!("{} {}\n", "Error:".red().bold(), error.sentence());
         if let Some(hint) = error.hint() {
-            text.push_str(&format!("{} {hint}\n", "hint:".cyan().bold()));
+            text = format!("{text}{} {hint}\n", "hint:".cyan().bold());
         }
         self.tell(&text);
     }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
+use ratify_config::ConfigError;
 use ratify_engine::{SnapshotError, StoreError};
 use ratify_oci::{DigestError, ManifestError, ReferenceError};
 use ratify_verify::Reason;
@@ -63,7 +64,7 @@ pub(crate) enum Error {
     },
     /// The configuration cannot be used.
     #[error(transparent)]
-    Config(#[from] ratify_config::ConfigError),
+    Config(Box<ConfigError>),
     /// The configuration has no stores or no verifiers.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
@@ -102,6 +103,12 @@ pub(crate) enum Error {
     /// Ctrl-C.
     #[error("interrupted")]
     Interrupted,
+}
+
+impl From<ConfigError> for Error {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(Box::new(error))
+    }
 }
 
 impl Error {

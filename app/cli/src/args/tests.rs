@@ -21,7 +21,7 @@ fn v_1_2_flags_of_v1_4_parse() {
     assert_eq!(verify.types.artifact_types, ["x", "y,z"], "no comma split");
     assert!(verify.silent && !verify.exit_code);
     assert_eq!(verify.output, Output::Auto);
-    assert_eq!(verify.target.timeout, Duration::from_secs(60));
+    assert_eq!(verify.target.timeout, Duration::from_mins(1));
     for line in [
         "ratify --debug discover --subject=a --config=b --artifactType t --flat",
         "ratify -d resolve -sa -cb",

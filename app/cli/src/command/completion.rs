@@ -12,7 +12,7 @@ pub(crate) fn completion(console: &Console, args: &Completion) -> Result<Status,
         Shell::Bash => Generator::Bash,
         Shell::Zsh => Generator::Zsh,
         Shell::Fish => Generator::Fish,
-        Shell::PowerShell => Generator::PowerShell,
+        Shell::Powershell => Generator::PowerShell,
     };
     let mut script = Vec::new();
     generate(shell, &mut args::command(), "ratify", &mut script);

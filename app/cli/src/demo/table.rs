@@ -54,37 +54,36 @@ pub(crate) fn rows(rows: &[Row]) -> Vec<JsonRow<'_>> {
 
 /// The table with a few words before and after it, in lines of at most `width` columns.
 pub(crate) fn page(host: &str, rows: &[Row], total: Duration, width: usize) -> String {
-    let mut page = String::new();
     let intro = format!(
         "{} images lie in a registry inside this process, at {host}. The configuration trusts one signer, \
          {TRUSTED_IDENTITY}, under the Acme root certificate. Each image is judged as `ratify verify` does it.",
         rows.len()
     );
-    lines(&mut page, "", &intro, width);
-    page.push('\n');
-    page.push_str(&format!("{}\n", heading().bold()));
+    let mut lines = wrap(&intro, width);
+    lines.extend([String::new(), heading()]);
     for row in rows {
-        page.push_str(&line(row));
-        lines(&mut page, "  ", row.case.about, width);
+        lines.push(line(row));
+        lines.extend(indented(row.case.about, width));
         if let Some(reason) = row.report.reason() {
-            lines(&mut page, "  ", reason.detail(), width);
+            lines.extend(indented(reason.detail(), width));
         }
     }
     let good = rows.iter().filter(|row| row.is_as_expected()).count();
-    let millis = total.as_millis();
-    page.push_str(&format!(
-        "\n{good} of {} verdicts are as they should be, in {millis} ms.\n",
-        rows.len()
-    ));
-    page
+    let (all, millis) = (rows.len(), total.as_millis());
+    let end = format!("{good} of {all} verdicts are as they should be, in {millis} ms.\n");
+    lines.extend([String::new(), end]);
+    lines.join("\n")
 }
 
-/// Columns: image 14, verdict 17, code 20, time 9, requests 9.
 fn heading() -> String {
-    format!(
-        "{:<14}{:<17}{:<20}{:>9}{:>10}",
-        "image", "verdict", "code", "time", "requests"
-    )
+    let heading = columns(
+        "image",
+        &format!("{:<17}", "verdict"),
+        "code",
+        "time",
+        "requests",
+    );
+    heading.bold().to_string()
 }
 
 fn line(row: &Row) -> String {
@@ -92,21 +91,29 @@ fn line(row: &Row) -> String {
     // padded before it is coloured: colour codes have no width
     let verdict = mark.paint(&format!("{words:<15}"));
     let millis = format!("{:.1} ms", row.time.as_secs_f64() * 1_000.0);
-    let surprise = if row.is_as_expected() {
-        String::new()
-    } else {
-        format!("  expected {}", row.case.expected)
-    };
-    format!(
-        "{:<14}{verdict}{:<20}{millis:>9}{:>10}{surprise}\n",
+    let code = row.report.code().as_str();
+    let mut line = columns(
         row.case.name,
-        row.report.code().as_str(),
-        row.requests
-    )
+        &verdict,
+        code,
+        &millis,
+        &row.requests.to_string(),
+    );
+    if !row.is_as_expected() {
+        line = format!("{line}  expected {}", row.case.expected);
+    }
+    line
 }
 
-fn lines(page: &mut String, indent: &str, text: &str, width: usize) {
-    for line in wrap(text, width.saturating_sub(indent.len())) {
-        page.push_str(&format!("{indent}{line}\n"));
-    }
+/// One line of the table; `verdict` is 17 columns wide already.
+fn columns(image: &str, verdict: &str, code: &str, time: &str, requests: &str) -> String {
+    format!("{image:<14}{verdict}{code:<20}{time:>9}{requests:>10}")
+}
+
+fn indented(text: &str, width: usize) -> Vec<String> {
+    let indented = |line| format!("  {line}");
+    wrap(text, width.saturating_sub(2))
+        .into_iter()
+        .map(indented)
+        .collect()
 }

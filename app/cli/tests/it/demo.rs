@@ -81,11 +81,11 @@ fn keep_prints_commands_that_work_until_ctrl_c() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap())
+    let lines = BufReader::new(child.stdout.take().unwrap())
         .lines()
         .map(Result::unwrap);
     let mut commands = Vec::new();
-    while let Some(line) = lines.next() {
+    for line in lines {
         if let Some(command) = line.strip_prefix("  ratify ") {
             commands.push(command.to_owned());
         }

@@ -12,7 +12,7 @@ fn nested(rig: &Rig, repository: &str) -> (Descriptor, Descriptor, Descriptor) {
     let about = signature.descriptor();
     let note = SignatureManifest::of_media_type(about, "text/plain", b"note");
     let note = note
-        .edit(|manifest| manifest.config.media_type = "text/nested".to_owned())
+        .edit(|manifest| "text/nested".clone_into(&mut manifest.config.media_type))
         .build();
     rig.registry.attach(repository, &note);
     (image, about.clone(), note.descriptor().clone())
@@ -56,8 +56,11 @@ async fn v_1_4_the_flat_list_is_that_of_v1_4() {
         .collect();
     assert_eq!(listed, [note.digest.as_str(), signature.digest.as_str()]);
     rig.push("plain");
-    let none = rig.run(&["discover", "--flat", "-s", &rig.tagged("plain")]);
-    assert_eq!(none.stdout, "[\n  {\n    \"storeName\": \"oras\"\n  }\n]\n");
+    let plain = rig.run(&["discover", "--flat", "-s", &rig.tagged("plain")]);
+    assert_eq!(
+        plain.stdout,
+        "[\n  {\n    \"storeName\": \"oras\"\n  }\n]\n"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

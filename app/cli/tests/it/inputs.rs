@@ -1,83 +1,85 @@
 //! Bad input to every flag and file: one clear sentence, status 1, nothing on standard output.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::rig::{Rig, run};
+
+/// What is typed, and how the sentence begins.
+const FLAGS: &[(&[&str], &str)] = &[
+    (&["bogus"], "unrecognized subcommand 'bogus'"),
+    (&["--bogus"], "unexpected argument '--bogus' found"),
+    (
+        &["verify", "--bogus"],
+        "unexpected argument '--bogus' found",
+    ),
+    (&["verify", "extra"], "unexpected argument 'extra' found"),
+    (
+        &["verify", "-s"],
+        "a value is required for '--subject <REFERENCE>'",
+    ),
+    (&["verify"], "subject parameter is required"),
+    (&["verify", "-s", ""], "subject parameter is required"),
+    (&["discover"], "subject parameter is required"),
+    (&["resolve"], "subject parameter is required"),
+    (
+        &["verify", "-s", "UPPER"],
+        "REFERENCE_INVALID: failed to parse subject reference: repository `UPPER`",
+    ),
+    (
+        &["verify", "-s", "a b"],
+        "REFERENCE_INVALID: failed to parse subject reference: ",
+    ),
+    (
+        &["verify", "-s", "a\u{1b}[2J"],
+        "REFERENCE_INVALID: failed to parse subject reference: repository `a\\u{1b}[2J`",
+    ),
+    (
+        &["resolve", "-s", "a@sha256:1"],
+        "REFERENCE_INVALID: failed to parse subject reference: digest `sha256:1`",
+    ),
+    (
+        &["verify", "-s", "a", "--timeout", "5"],
+        "invalid value '5' for '--timeout <DURATION>': expected a number with a unit",
+    ),
+    (
+        &["verify", "-s", "a", "--timeout", "0s"],
+        "invalid value '0s' for '--timeout <DURATION>': expected more than nothing",
+    ),
+    (
+        &["verify", "-s", "a", "--output", "xml"],
+        "invalid value 'xml' for '--output <FORM>'",
+    ),
+    (
+        &["verify", "-s", "a", "--silent=maybe"],
+        "unexpected value 'maybe' for '--silent'",
+    ),
+    (
+        &["discover", "-s", "a", "-t"],
+        "a value is required for '--artifactType <TYPE>'",
+    ),
+    (
+        &["completion"],
+        "the following required arguments were not provided",
+    ),
+    (
+        &["completion", "tcsh"],
+        "invalid value 'tcsh' for '<SHELL>'",
+    ),
+    (&["referrer", "bogus"], "unrecognized subcommand 'bogus'"),
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn flags() {
     let rig = Rig::new().await;
-    let long = "a".repeat(5_000);
-    for (args, sentence) in [
-        (vec!["bogus"], "unrecognized subcommand 'bogus'"),
-        (vec!["--bogus"], "unexpected argument '--bogus' found"),
-        (
-            vec!["verify", "--bogus"],
-            "unexpected argument '--bogus' found",
-        ),
-        (vec!["verify", "extra"], "unexpected argument 'extra' found"),
-        (
-            vec!["verify", "-s"],
-            "a value is required for '--subject <REFERENCE>'",
-        ),
-        (vec!["verify"], "subject parameter is required"),
-        (vec!["verify", "-s", ""], "subject parameter is required"),
-        (vec!["discover"], "subject parameter is required"),
-        (vec!["resolve"], "subject parameter is required"),
-        (
-            vec!["verify", "-s", "UPPER"],
-            "REFERENCE_INVALID: failed to parse subject reference: repository `UPPER`",
-        ),
-        (
-            vec!["verify", "-s", "a b"],
-            "REFERENCE_INVALID: failed to parse subject reference: ",
-        ),
-        (
-            vec!["verify", "-s", "a\u{1b}[2J"],
-            "REFERENCE_INVALID: failed to parse subject reference: repository `a\\u{1b}[2J`",
-        ),
-        (
-            vec!["verify", "-s", &long],
-            "REFERENCE_INVALID: failed to parse subject reference: reference has 5000 bytes",
-        ),
-        (
-            vec!["resolve", "-s", "a@sha256:1"],
-            "REFERENCE_INVALID: failed to parse subject reference: digest `sha256:1`",
-        ),
-        (
-            vec!["verify", "-s", "a", "--timeout", "5"],
-            "invalid value '5' for '--timeout <DURATION>': expected a number with a unit",
-        ),
-        (
-            vec!["verify", "-s", "a", "--timeout", "0s"],
-            "invalid value '0s' for '--timeout <DURATION>': expected more than nothing",
-        ),
-        (
-            vec!["verify", "-s", "a", "--output", "xml"],
-            "invalid value 'xml' for '--output <FORM>'",
-        ),
-        (
-            vec!["verify", "-s", "a", "--silent=maybe"],
-            "unexpected value 'maybe' for '--silent'",
-        ),
-        (
-            vec!["discover", "-s", "a", "-t"],
-            "a value is required for '--artifactType <TYPE>'",
-        ),
-        (
-            vec!["completion"],
-            "the following required arguments were not provided",
-        ),
-        (
-            vec!["completion", "tcsh"],
-            "invalid value 'tcsh' for '<SHELL>'",
-        ),
-        (vec!["referrer", "bogus"], "unrecognized subcommand 'bogus'"),
-    ] {
-        let ran = run(rig.command(&args));
+    for (args, sentence) in FLAGS {
+        let ran = run(rig.command(args));
         ran.assert_refused(sentence);
         assert!(!ran.stderr.contains("panicked"), "{ran:?}");
     }
+    let long = "a".repeat(5_000);
+    run(rig.command(&["verify", "-s", &long])).assert_refused(
+        "REFERENCE_INVALID: failed to parse subject reference: reference has 5000 bytes",
+    );
 }
 
 #[cfg(unix)]
@@ -94,77 +96,91 @@ async fn arguments_that_are_not_unicode() {
     run(path).assert_refused("unable to read config file at path ");
 }
 
+/// A member of the configuration, what is written there, and what the sentence says of it.
+fn bad_members() -> Vec<(&'static str, Value, &'static str)> {
+    vec![
+        (
+            "/store/plugins",
+            json!([]),
+            "store.plugins: referrer store config should have at least one store",
+        ),
+        (
+            "/store/plugins/0/name",
+            json!("\u{1b}[2J"),
+            "store.plugins[0]",
+        ),
+        (
+            "/store/plugins/0/name",
+            json!(5),
+            "store.plugins[0].name: found a number, expected a string",
+        ),
+        ("/verifier/plugins", json!([]), "verifier.plugins: "),
+        (
+            "/verifier/plugins/0/name",
+            json!(5),
+            "verifier.plugins[0].name: found a number, expected a string",
+        ),
+        (
+            "/policy/plugin/name",
+            json!("nosuch"),
+            "policy.plugin.name: ",
+        ),
+        (
+            "/policy/plugin/artifactVerificationPolicies",
+            json!({ "default": "most" }),
+            "policy.plugin.artifactVerificationPolicies.default: found `most`, expected `any` or `all`",
+        ),
+        (
+            "/verifier/plugins/0/trustPolicyDoc/trustPolicies/0/signatureVerification/level",
+            json!("strictly"),
+            "verifier.plugins[0].trustPolicyDoc.trustPolicies[0].",
+        ),
+        (
+            "/verifier/plugins/0/trustPolicyDoc/trustPolicies/0/trustedIdentities",
+            json!(["x509.subject: C"]),
+            "verifier.plugins[0].trustPolicyDoc.trustPolicies[0].",
+        ),
+    ]
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn configuration_files() {
+async fn configuration_members() {
     let rig = Rig::new().await;
-    let good = rig.config();
-    let with = |pointer: &str, value| {
-        let mut config = good.clone();
+    for (pointer, value, sentence) in bad_members() {
+        let mut config = rig.config();
         *config.pointer_mut(pointer).unwrap() = value;
-        config.to_string()
-    };
-    let notation = "/verifier/plugins/0";
-    for (body, sentence) in [
-        (String::new(), "unable to unmarshal config body: "),
-        ("{".to_owned(), "unable to unmarshal config body: "),
-        (
-            "{\"store\":1,\"store\":2}".to_owned(),
-            "unable to unmarshal config body: ",
-        ),
-        ("[]".to_owned(), ""),
-        ("{}".to_owned(), ""),
-        (with("/store/plugins", json!([])), ""),
-        (with("/verifier/plugins", json!([])), ""),
-        (with("/policy/plugin/name", json!("nosuch")), ""),
-        (
-            with(
-                "/policy/plugin/artifactVerificationPolicies",
-                json!({"default": "most"}),
-            ),
-            "",
-        ),
-        (with(&format!("{notation}/name"), json!(5)), ""),
-        (
-            with(&format!("{notation}/verificationCerts"), json!([])),
-            "-",
-        ),
-        (
-            with(
-                &format!("{notation}/trustPolicyDoc/trustPolicies/0/signatureVerification/level"),
-                json!("strictly"),
-            ),
-            "",
-        ),
-        (
-            with(
-                &format!("{notation}/trustPolicyDoc/trustPolicies/0/trustedIdentities"),
-                json!(["x509.subject: C"]),
-            ),
-            "",
-        ),
-        (with("/store/plugins/0/name", json!("\u{1b}[2J")), ""),
-    ] {
-        std::fs::write(rig.config_path(), &body).unwrap();
+        rig.write_config(&config);
         let ran = rig.run(&["resolve", "-s", "127.0.0.1:1/a"]);
-        if sentence == "-" {
-            // an empty trust store denies, but is not an error of the file
-            assert!(ran.stderr.contains("Error: REGISTRY_"), "{ran:?}");
-            continue;
-        }
-        ran.assert_refused(sentence);
-        let line = ran
-            .stderr
-            .lines()
-            .find(|line| line.starts_with("Error: "))
-            .unwrap();
-        assert!(line.contains("config.json: "), "names the file: {line}");
-        assert!(!line.contains('\u{1b}'), "{line}");
+        ran.assert_refused(&format!("{}: {sentence}", rig.config_path().display()));
+        assert!(!ran.stderr.contains('\u{1b}'), "{ran:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn configuration_paths() {
+async fn configuration_files() {
     let rig = Rig::new().await;
+    for (body, sentence) in [
+        ("", "unable to unmarshal config body: "),
+        ("{", "unable to unmarshal config body: "),
+        (
+            "{\"store\":{},\"store\":{}}",
+            "unable to unmarshal config body: ",
+        ),
+        ("[]", ""),
+        ("{}", ""),
+    ] {
+        std::fs::write(rig.config_path(), body).unwrap();
+        let ran = rig.run(&["resolve", "-s", "127.0.0.1:1/a"]);
+        ran.assert_refused(sentence);
+        assert!(
+            ran.stderr.contains("config.json: "),
+            "names the file: {ran:?}"
+        );
+    }
+    let large = std::fs::File::create(rig.config_path()).unwrap();
+    large.set_len(1 << 30).unwrap();
+    rig.run(&["resolve", "-s", "a"])
+        .assert_refused("unable to read config file at path ");
     for (path, sentence) in [
         (
             "/nonexist",
@@ -177,7 +193,9 @@ async fn configuration_paths() {
     ] {
         run(rig.command(&["verify", "-s", "a", "-c", path])).assert_refused(sentence);
     }
-    let mut nowhere = rig.command(&["verify", "-s", "a"]);
-    nowhere.env_remove("HOME").env("RATIFY_CONFIG", "/nonexist");
-    run(nowhere).assert_refused("unable to read config file at path /nonexist/config.json: ");
+    let mut elsewhere = rig.command(&["verify", "-s", "a"]);
+    elsewhere
+        .env_remove("HOME")
+        .env("RATIFY_CONFIG", "/nonexist");
+    run(elsewhere).assert_refused("unable to read config file at path /nonexist/config.json: ");
 }

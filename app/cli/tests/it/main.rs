@@ -1,5 +1,7 @@
 //! The binary from outside: what it prints where, and with which status it ends.
 
+#![cfg(test)]
+
 mod completion_version_help;
 #[cfg(feature = "demo")]
 mod demo;

@@ -82,18 +82,9 @@ impl Rig {
     /// An image with a good signature; returns both.
     pub(crate) fn push_signed(&self, name: &str) -> (Descriptor, Signature) {
         let image = self.push(name);
-        let signature = self.signature(&self.root, &image);
+        let signature = signature(&self.root, &image);
         self.registry.attach(name, &signature);
         (image, signature)
-    }
-
-    pub(crate) fn signature(&self, authority: &Authority, image: &Descriptor) -> Signature {
-        let signer = authority.leaf("acme release");
-        let now = Timestamp::from_second(Timestamp::now().as_second()).unwrap();
-        let envelope = Envelope::new(Format::Jws, &signer, image)
-            .signing_time(now)
-            .build();
-        SignatureManifest::new(image, Format::Jws, &envelope).build()
     }
 
     pub(crate) fn tagged(&self, name: &str) -> String {
@@ -111,6 +102,16 @@ impl Rig {
         command.arg("-c").arg(self.config_path());
         run(command)
     }
+}
+
+/// A good signature by a new signer under `authority`.
+pub(crate) fn signature(authority: &Authority, image: &Descriptor) -> Signature {
+    let signer = authority.leaf("acme release");
+    let now = Timestamp::from_second(Timestamp::now().as_second()).unwrap();
+    let envelope = Envelope::new(Format::Jws, &signer, image)
+        .signing_time(now)
+        .build();
+    SignatureManifest::new(image, Format::Jws, &envelope).build()
 }
 
 /// The program, in a directory that is also its home.

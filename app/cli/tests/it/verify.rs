@@ -3,7 +3,7 @@
 use ratify_testkit::certs::Authority;
 use ratify_testkit::registry::{Fault, Kind, Match, Times};
 
-use crate::rig::{Rig, SIGNATURE};
+use crate::rig::{Rig, SIGNATURE, signature};
 
 /// What Ratify 1.4.4 printed for such an image, letter by letter, and ours after it.
 #[tokio::test(flavor = "multi_thread")]
@@ -68,7 +68,7 @@ async fn statuses_tell_the_verdict_only_if_asked() {
     let image = rig.push("untrusted");
     rig.registry.attach(
         "untrusted",
-        &rig.signature(&Authority::new("Mallory Root"), &image),
+        &signature(&Authority::new("Mallory Root"), &image),
     );
     let locked = rig.push_signed("locked").0;
     rig.registry.fault(
@@ -153,10 +153,8 @@ async fn the_tree_is_for_people() {
 async fn logged_failures_say_what_was_not_enforced() {
     let rig = Rig::new().await;
     let image = rig.push("app");
-    rig.registry.attach(
-        "app",
-        &rig.signature(&Authority::new("Mallory Root"), &image),
-    );
+    rig.registry
+        .attach("app", &signature(&Authority::new("Mallory Root"), &image));
     let mut config = rig.config();
     let statement = &mut config["verifier"]["plugins"][0]["trustPolicyDoc"]["trustPolicies"][0];
     statement["signatureVerification"]["level"] = "audit".into();
