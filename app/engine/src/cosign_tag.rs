@@ -35,7 +35,9 @@ impl CosignTagStore {
         subject: &Digest,
         deadline: Instant,
     ) -> Result<Option<Descriptor>, StoreError> {
-        let Some(tag) = signature_tag(repository, subject) else { return Ok(None) };
+        let Some(tag) = signature_tag(repository, subject) else {
+            return Ok(None);
+        };
         match self.inner.resolve(&tag, deadline).await {
             Ok(found) => Ok(Some(Descriptor {
                 artifact_type: Some(COSIGN_ARTIFACT_TYPE.to_owned()),
@@ -50,7 +52,9 @@ impl CosignTagStore {
 /// `<repository>:<algorithm>-<hex>.sig`; `None` where the digest is too long for a tag, so that no such tag can exist.
 fn signature_tag(repository: &Repository, subject: &Digest) -> Option<Reference> {
     let algorithm = subject.algorithm().as_str();
-    format!("{repository}:{algorithm}-{}.sig", subject.hex()).parse().ok()
+    format!("{repository}:{algorithm}-{}.sig", subject.hex())
+        .parse()
+        .ok()
 }
 
 impl Store for CosignTagStore {
@@ -74,7 +78,9 @@ impl Store for CosignTagStore {
         deadline: Instant,
     ) -> BoxFuture<'a, Result<Listing, StoreError>> {
         async move {
-            let listing = self.inner.referrers(repository, subject, artifact_type, deadline);
+            let listing = self
+                .inner
+                .referrers(repository, subject, artifact_type, deadline);
             if artifact_type.is_some_and(|wanted| wanted != COSIGN_ARTIFACT_TYPE) {
                 return listing.await;
             }
@@ -124,11 +130,15 @@ mod tests {
     }
 
     fn descriptor() -> Descriptor {
-        Descriptor::new("application/vnd.oci.image.manifest.v1+json", DIGEST.parse().unwrap(), 2)
+        Descriptor::new(
+            "application/vnd.oci.image.manifest.v1+json",
+            DIGEST.parse().unwrap(),
+            2,
+        )
     }
 
     impl Store for Table {
-        fn name(&self) -> &str {
+        fn name(&self) -> &'static str {
             "table"
         }
 
@@ -154,7 +164,11 @@ mod tests {
             _: Instant,
         ) -> BoxFuture<'a, Result<Listing, StoreError>> {
             let referrers = vec![descriptor()];
-            ready(Ok(Listing { referrers, over_budget: None })).boxed()
+            ready(Ok(Listing {
+                referrers,
+                over_budget: None,
+            }))
+            .boxed()
         }
 
         fn fetch<'a>(
@@ -174,24 +188,39 @@ mod tests {
         let tag = format!("reg.io/a:{}.sig", DIGEST.replace(':', "-"));
         let store = CosignTagStore::new(Arc::new(Table { tag, answer }));
         let image: Reference = "reg.io/a".parse().unwrap();
-        let deadline = Instant::now() + std::time::Duration::from_secs(60);
+        let deadline = Instant::now() + std::time::Duration::from_mins(1);
         let subject = DIGEST.parse().unwrap();
-        let listing = store.referrers(image.repository(), &subject, wanted, deadline).await;
+        let listing = store
+            .referrers(image.repository(), &subject, wanted, deadline)
+            .await;
         let listing = listing.map_err(|error| error.reason().code())?;
-        Ok(listing.referrers.into_iter().map(|one| one.artifact_type).collect())
+        Ok(listing
+            .referrers
+            .into_iter()
+            .map(|one| one.artifact_type)
+            .collect())
     }
 
     #[tokio::test]
     async fn v_5_2_what_lies_under_the_signature_tag_is_listed() {
         let cosign = Some(COSIGN_ARTIFACT_TYPE.to_owned());
         assert_eq!(listed(Ok(()), None).await, Ok(vec![None, cosign.clone()]));
-        assert_eq!(listed(Ok(()), Some(COSIGN_ARTIFACT_TYPE)).await, Ok(vec![None, cosign]));
-        assert_eq!(listed(Ok(()), Some("application/spdx+json")).await, Ok(vec![None]));
+        assert_eq!(
+            listed(Ok(()), Some(COSIGN_ARTIFACT_TYPE)).await,
+            Ok(vec![None, cosign])
+        );
+        assert_eq!(
+            listed(Ok(()), Some("application/spdx+json")).await,
+            Ok(vec![None])
+        );
     }
 
     #[tokio::test]
     async fn v_5_2_no_tag_is_no_signature_and_any_other_failure_is_not() {
-        assert_eq!(listed(Err(ReasonCode::SubjectNotFound), None).await, Ok(vec![None]));
+        assert_eq!(
+            listed(Err(ReasonCode::SubjectNotFound), None).await,
+            Ok(vec![None])
+        );
         for code in [ReasonCode::RegistryForbidden, ReasonCode::RegistryTimeout] {
             assert_eq!(listed(Err(code), None).await, Err(code), "{code:?}");
         }
@@ -201,6 +230,9 @@ mod tests {
     fn a_digest_too_long_for_a_tag_has_none() {
         let long = format!("sha512:{}", "a".repeat(128));
         let image: Reference = "reg.io/a".parse().unwrap();
-        assert_eq!(signature_tag(image.repository(), &long.parse().unwrap()), None);
+        assert_eq!(
+            signature_tag(image.repository(), &long.parse().unwrap()),
+            None
+        );
     }
 }

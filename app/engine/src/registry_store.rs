@@ -68,7 +68,7 @@ impl Store for RegistryStore {
                 .await
             {
                 Ok(found) => Ok(Listing {
-                    over_budget: over_budget(&found.completeness),
+                    over_budget: over_budget(found.completeness),
                     referrers: found.descriptors,
                 }),
                 Err(error) => Err(StoreError::Unknown(reason_of(&error))),
@@ -108,15 +108,17 @@ impl Store for RegistryStore {
         deadline: Instant,
     ) -> BoxFuture<'a, Answer> {
         let deadline = Deadline::at(deadline);
-        let content = self.client.blob_by_digest(repository, digest, limit, deadline);
+        let content = self
+            .client
+            .blob_by_digest(repository, digest, limit, deadline);
         content
             .map(|content| content.map_or_else(|error| answer(&error), Answer::Content))
             .boxed()
     }
 }
 
-fn over_budget(complete: &Completeness) -> Option<Reason> {
-    match complete {
+fn over_budget(completeness: Completeness) -> Option<Reason> {
+    match completeness {
         Completeness::Complete => None,
         Completeness::OverLimit { .. } => Some(Reason::new(
             ReasonCode::OverBudget,

@@ -154,7 +154,7 @@ fn all_must_pass(
     over_budget: Option<&Reason>,
     accepted: usize,
 ) -> Option<TypeVerdict> {
-    let denied = rejected.or(over_budget).cloned().map(TypeVerdict::Denied);
+    let denied = over_budget.or(rejected).cloned().map(TypeVerdict::Denied);
     denied
         .or_else(|| unknown.cloned().map(TypeVerdict::Undecided))
         .or_else(|| (accepted > 0).then_some(TypeVerdict::Satisfied))
