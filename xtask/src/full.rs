@@ -1,4 +1,4 @@
-//! `cargo xtask full` and `cargo xtask bench`: what takes too long for every change.
+//! `cargo xtask full`: what takes too long for every change.
 
 use anyhow::Result;
 
@@ -27,13 +27,4 @@ pub(crate) fn run() -> Result<End> {
     }
     println!("full: {}", if passed { "passed" } else { "failed" });
     Ok(passed.into())
-}
-
-/// Measure; `extra` goes to the benchmark binaries.
-pub(crate) fn bench(extra: &[&str]) -> Result<End> {
-    let mut command = cargo(&["bench", "--package", "ratify-benches"]);
-    if !extra.is_empty() {
-        command.arg("--").args(extra);
-    }
-    Ok(passes(command)?.into())
 }

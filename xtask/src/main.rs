@@ -9,6 +9,7 @@
 )]
 
 mod arrows;
+mod bench;
 mod cargo;
 mod deny;
 mod full;
@@ -91,8 +92,8 @@ fn dispatch(words: &[&str]) -> Result<End> {
         ["peers", names @ ..] if names.iter().all(|name| !name.starts_with('-')) => {
             peers::build(names)
         }
-        ["bench", "verify"] => full::bench(&[]),
-        ["bench", "verify", "--", rest @ ..] => full::bench(rest),
+        ["bench", "verify"] => bench::verify(&[]),
+        ["bench", "verify", "--", rest @ ..] => bench::verify(rest),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             Ok(End::Passed)
