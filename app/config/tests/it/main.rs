@@ -1,0 +1,11 @@
+//! Configurations through the public API: what loads, what does not and in which words, and what is worth a warning.
+
+#![cfg(test)]
+
+mod bad;
+mod home;
+mod mutated;
+mod reference_page;
+mod samples;
+mod stores;
+mod trust;
