@@ -264,16 +264,17 @@ impl fmt::Display for Name {
     }
 }
 
-/// Write an attribute value as RFC 4514 section 2.4 says; control characters as hex pairs, so that a name cannot drive a
-/// terminal (N P-27).
+/// Write an attribute value as RFC 4514 section 2.4 says; control characters, and blanks other than spaces at the ends,
+/// as hex pairs, so that a name cannot drive a terminal (N P-27) and reads back as it was.
 pub(super) fn write_escaped(f: &mut impl fmt::Write, text: &str) -> fmt::Result {
     let last = text.chars().count().saturating_sub(1);
     for (i, c) in text.chars().enumerate() {
+        let edge = i == 0 || i == last;
         match c {
             '"' | '+' | ',' | ';' | '<' | '>' | '\\' => write!(f, "\\{c}")?,
             '#' if i == 0 => f.write_str("\\#")?,
-            ' ' if i == 0 || i == last => f.write_str("\\ ")?,
-            c if c.is_control() => {
+            ' ' if edge => f.write_str("\\ ")?,
+            c if c.is_control() || (edge && c.is_whitespace()) => {
                 let mut buffer = [0; 4];
                 for byte in c.encode_utf8(&mut buffer).bytes() {
                     write!(f, "\\{byte:02x}")?;

@@ -558,63 +558,39 @@ fn pss(parts: &[&[u8]]) -> CertificateSignature {
     ]))
 }
 
-#[test]
-fn n_k_14_pss_parameters_must_be_of_one_hash() {
+/// What is odd about the parameters, the algorithm, and whether it comes to SHA-1.
+fn odd_pss() -> Vec<(&'static str, CertificateSignature, bool)> {
     let hash = |oid| der::sequence(&[&der::oid(oid), &der::null()]);
-    let (sha1, sha256, sha384) = (
-        hash("1.3.14.3.2.26"),
-        hash("2.16.840.1.101.3.4.2.1"),
-        hash("2.16.840.1.101.3.4.2.2"),
-    );
+    let sha1 = hash("1.3.14.3.2.26");
+    let sha256 = hash("2.16.840.1.101.3.4.2.1");
+    let sha384 = hash("2.16.840.1.101.3.4.2.2");
+    let first = |hash: &[u8]| der::explicit(0, &[hash]);
     let mask = |hash: &[u8]| {
-        der::explicit(
-            1,
-            &[&der::sequence(&[&der::oid("1.2.840.113549.1.1.8"), hash])],
-        )
+        let mgf1 = der::sequence(&[&der::oid("1.2.840.113549.1.1.8"), hash]);
+        der::explicit(1, &[&mgf1])
     };
     let salt = |length| der::explicit(2, &[&der::integer(length)]);
     let trailer = |number| der::explicit(3, &[&der::integer(number)]);
-    let first = |hash: &[u8]| der::explicit(0, &[hash]);
-    for (what, signature, weak) in [
+    let (h, m, s) = (first(&sha256), mask(&sha256), salt(32));
+    vec![
         ("defaults", pss(&[]), true),
         (
             "SHA-1",
             pss(&[&first(&sha1), &mask(&sha1), &salt(20)]),
             true,
         ),
-        ("mask SHA-1", pss(&[&first(&sha256), &salt(32)]), false),
-        (
-            "mask SHA-384",
-            pss(&[&first(&sha256), &mask(&sha384), &salt(32)]),
-            false,
-        ),
-        (
-            "salt default",
-            pss(&[&first(&sha256), &mask(&sha256)]),
-            false,
-        ),
-        (
-            "salt 0",
-            pss(&[&first(&sha256), &mask(&sha256), &salt(0)]),
-            false,
-        ),
-        (
-            "trailer 2",
-            pss(&[&first(&sha256), &mask(&sha256), &salt(32), &trailer(2)]),
-            false,
-        ),
-        (
-            "more",
-            pss(&[
-                &first(&sha256),
-                &mask(&sha256),
-                &salt(32),
-                &trailer(1),
-                &der::null(),
-            ]),
-            false,
-        ),
-    ] {
+        ("mask SHA-1", pss(&[&h, &s]), false),
+        ("mask SHA-384", pss(&[&h, &mask(&sha384), &s]), false),
+        ("salt default", pss(&[&h, &m]), false),
+        ("salt 0", pss(&[&h, &m, &salt(0)]), false),
+        ("trailer 2", pss(&[&h, &m, &s, &trailer(2)]), false),
+        ("more", pss(&[&h, &m, &s, &trailer(1), &der::null()]), false),
+    ]
+}
+
+#[test]
+fn n_k_14_pss_parameters_must_be_of_one_hash() {
+    for (what, signature, weak) in odd_pss() {
         let authority = Authority::of_kind("root", KeyKind::Rsa2048);
         let (index, fault) = fault(&authority.issue(&leaf().signature(signature)).certificates);
         assert_eq!(index, 0, "{what}");
@@ -730,7 +706,7 @@ fn n_k_19_att_39_length_and_bytes_are_capped() {
     assert_eq!(check(&ders).unwrap_err(), ChainError::TooLong(11));
 
     let padded = |template: Template| {
-        let padding = Extension::new(oids::UNKNOWN, der::octet_string(&[0; 50_000]));
+        let padding = Extension::new(oids::UNKNOWN, der::octet_string(&vec![0; 50_000]));
         template.with(padding)
     };
     let big = Authority::root(&padded(root()));

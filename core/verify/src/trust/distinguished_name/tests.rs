@@ -165,8 +165,8 @@ fn att_04_long_and_deep_names_are_refused_fast() {
     ] {
         assert_eq!(parse(&text), Err(E::TooLong(text.len())));
     }
-    let many: String = (0..100).map(|i| format!("A{i}=b,")).collect();
-    assert_eq!(parse(&format!("{many}{BASE}")), Err(E::TooMany));
+    let many: Vec<String> = (0..100).map(|i| format!("A{i}=b,")).collect();
+    assert_eq!(parse(&format!("{}{BASE}", many.concat())), Err(E::TooMany));
     assert!(parse(&format!("C=US,ST=WA,O={}", "\\5c".repeat(2_000))).is_ok());
 }
 
@@ -186,15 +186,17 @@ proptest! {
         let names = ["C", "ST", "O", "CN", "OU", "L"];
         let mut text = String::new();
         for (name, value) in names.iter().zip(&values) {
+            if !text.is_empty() {
+                text.push(',');
+            }
             text.push_str(name);
             text.push('=');
             write_escaped(&mut text, value).unwrap();
-            text.push(',');
         }
-        let parsed = parse(text.trim_end_matches(','));
-        // blanks that are not spaces are dropped at the ends, as the reference implementation does
-        let kept = values.iter().all(|v| v.trim_matches(|c: char| c.is_whitespace() && c != ' ' && !c.is_control()) == v);
-        if kept && !text.contains("=#") {
+        let parsed = parse(&text);
+        if text.contains("=#") {
+            prop_assert_eq!(parsed, Err(E::Hex));
+        } else {
             let parsed = parsed.unwrap();
             for (name, value) in names.iter().zip(&values) {
                 prop_assert_eq!(parsed.value(name), Some(value.as_str()));
