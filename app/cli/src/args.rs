@@ -17,9 +17,9 @@ pub(crate) const SWITCHES: &[&str] = &["--debug", "--silent", "--flat", "--exit-
 
 const ENVIRONMENT: &str = "\
 Environment:
-  RATIFY_CONFIG      directory of the default `config.json` [default: `~/.ratify`]
+  RATIFY_CONFIG      directory of `config.json` [default: `~/.ratify`]
   RATIFY_LOG_LEVEL   `error`, `warning`, `info`, `debug` or `trace` [default: `warning`]
-  DOCKER_CONFIG      directory of the Docker `config.json` with registry logins [default: `~/.docker`]
+  DOCKER_CONFIG      directory of Docker's `config.json`, for logins [default: `~/.docker`]
   NO_COLOR           print without colour";
 
 /// The whole command line, for completion scripts and the reference page.
@@ -127,8 +127,8 @@ Exit status: 0 for any verdict, 1 for usage and configuration errors.
 With --exit-code: 0 admitted, 2 denied, 3 could not tell, 1 usage or configuration.
 
 Examples:
-  ratify verify -s registry.io/app@sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a
-  ratify verify -c config.json -s registry.io/app:v1 --output json
+  ratify verify -s registry.io/app:v1
+  ratify verify -c config.json -s registry.io/app@sha256:... --output json
   ratify verify -s registry.io/app:v1 --silent --exit-code && deploy")]
 pub(crate) struct Verify {
     #[command(flatten)]
@@ -138,14 +138,15 @@ pub(crate) struct Verify {
     /// Print no verdict
     #[arg(long)]
     pub(crate) silent: bool,
-    /// How to print the verdict; `auto` is `tree` on a terminal and `json` elsewhere
+    /// `json` (that of v1.4, with members added), `tree` (for people), or `auto`: a tree on a
+    /// terminal, JSON elsewhere
     #[arg(
         short,
         long,
         value_name = "FORM",
         value_enum,
         default_value = "auto",
-        hide_possible_values = false
+        hide_possible_values = true
     )]
     pub(crate) output: Output,
     /// Tell the verdict by the exit status too
@@ -260,8 +261,15 @@ pub(crate) struct Demo {
     /// Leave the registry running and print commands to try on it, until Ctrl-C
     #[arg(long)]
     pub(crate) keep: bool,
-    /// How to print the verdicts; `auto` is a table
-    #[arg(short, long, value_name = "FORM", value_enum, default_value = "auto")]
+    /// `json`, or `auto`: a table
+    #[arg(
+        short,
+        long,
+        value_name = "FORM",
+        value_enum,
+        default_value = "auto",
+        hide_possible_values = true
+    )]
     pub(crate) output: DemoOutput,
     #[command(flatten)]
     pub(crate) debug: Debug,
@@ -291,8 +299,8 @@ Examples:
   ratify completion bash > /etc/bash_completion.d/ratify
   source <(ratify completion zsh)")]
 pub(crate) struct Completion {
-    /// The shell
-    #[arg(value_name = "SHELL", value_enum)]
+    /// `bash`, `zsh`, `fish` or `powershell`
+    #[arg(value_name = "SHELL", value_enum, hide_possible_values = true)]
     pub(crate) shell: Shell,
     #[command(flatten)]
     pub(crate) debug: Debug,

@@ -5,10 +5,10 @@
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use terminal_size::{Width, terminal_size};
 
 use crate::error::Error;
+use crate::progress::ProgressLine;
 
 /// Text is wrapped at this column, on wider terminals too: longer lines are hard to read.
 const WIDEST: usize = 100;
@@ -18,7 +18,7 @@ const NARROWEST: usize = 40;
 /// Both outputs of the process.
 #[derive(Debug, Clone)]
 pub(crate) struct Console {
-    progress: ProgressBar,
+    progress: ProgressLine,
     interactive: bool,
     width: usize,
 }
@@ -27,10 +27,11 @@ impl Console {
     /// The outputs, with no progress line yet.
     pub(crate) fn new() -> Self {
         let terminal = terminal_size().map_or(WIDEST, |(Width(columns), _)| usize::from(columns));
+        let width = terminal.clamp(NARROWEST, WIDEST);
         Self {
-            progress: ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()),
+            progress: ProgressLine::new(width),
             interactive: io::stdout().is_terminal(),
-            width: terminal.clamp(NARROWEST, WIDEST),
+            width,
         }
     }
 
@@ -46,7 +47,7 @@ impl Console {
 
     /// Write text with colours to standard output; colours are left out where they do not belong.
     pub(crate) fn print(&self, text: &str) -> Result<(), Error> {
-        self.progress.suspend(|| {
+        self.progress.aside(|| {
             finish(|| {
                 let mut out = anstream::stdout().lock();
                 out.write_all(text.as_bytes())?;
@@ -57,7 +58,7 @@ impl Console {
 
     /// Write bytes to standard output as they are.
     pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), Error> {
-        self.progress.suspend(|| {
+        self.progress.aside(|| {
             finish(|| {
                 let mut out = io::stdout().lock();
                 out.write_all(bytes)?;
@@ -68,7 +69,7 @@ impl Console {
 
     /// Write text to standard error, above the progress line. There is nobody to tell if that fails.
     pub(crate) fn tell(&self, text: &str) {
-        self.progress.suspend(|| {
+        self.progress.aside(|| {
             let mut err = anstream::stderr().lock();
             let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
         });
@@ -84,23 +85,9 @@ impl Console {
         self.tell(&text);
     }
 
-    /// Begin to show a progress line, if a person sees standard error.
-    pub(crate) fn show_progress(&self) {
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
-            self.progress.set_style(style);
-        }
-        self.progress.set_draw_target(ProgressDrawTarget::stderr());
-    }
-
-    /// Say how far things are.
-    pub(crate) fn progress(&self, message: String) {
-        self.progress.set_message(message);
-        self.progress.tick();
-    }
-
-    /// Take the progress line away.
-    pub(crate) fn hide_progress(&self) {
-        self.progress.finish_and_clear();
+    /// The line that says how far things are.
+    pub(crate) fn progress(&self) -> &ProgressLine {
+        &self.progress
     }
 }
 

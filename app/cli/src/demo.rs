@@ -80,7 +80,7 @@ pub(crate) async fn demo(console: &Console, args: &Demo, debug: bool) -> Result<
     if args.keep {
         keep::keep(console, &registry, &world).await?;
     } else if args.output == DemoOutput::Auto {
-        console.print(table::NEXT)?;
+        console.print(&table::next())?;
     }
     registry.stop().await;
     Ok(Status::Done)
@@ -127,4 +127,15 @@ async fn judge(registry: &Registry, engine: &Engine, world: &World) -> Vec<Row> 
         });
     }
     rows
+}
+
+/// This program as it was called, for commands that can be pasted.
+fn program() -> String {
+    let called = std::env::args_os().next().unwrap_or_default();
+    let called = called.to_string_lossy().into_owned();
+    if called.is_empty() || called.contains(char::is_whitespace) {
+        "ratify".to_owned()
+    } else {
+        called
+    }
 }

@@ -10,6 +10,7 @@ mod console;
 mod error;
 mod filter;
 mod logs;
+mod progress;
 mod render;
 mod start;
 mod wait;

@@ -6,6 +6,8 @@ mod text;
 mod verdict;
 
 pub(crate) use referrers::{Branch, ManifestV1, StoreReferrers, flat, tree};
-pub(crate) use report_v1::VerifyResponse;
-pub(crate) use text::{json, printable, wrap};
+pub(crate) use report_v1::{VerifyResponse, code_of};
+#[cfg(feature = "demo")]
+pub(crate) use text::wrap;
+pub(crate) use text::{json, printable};
 pub(crate) use verdict::{Mark, verdict};

@@ -19,7 +19,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     panic::set_hook(Box::new(report_defect));
     let console = Console::new();
     let args = args::go_booleans(args, args::SWITCHES);
-    let parsed = guard(Err(Status::Failed), || parse(&console, args));
+    let parsed = guard(Err(Status::Failed), || parse(&console, &args));
     let status = match parsed {
         Ok(cli) => guard(on_defect(&cli), || run(&console, &cli)),
         Err(status) => status,
@@ -56,25 +56,25 @@ fn report_defect(info: &PanicHookInfo<'_>) {
 
 /// Read the arguments. Help and version go to standard output; what cannot be read gets one sentence and, instead of
 /// clap's 2, the status of every other failure.
-fn parse(console: &Console, args: Vec<OsString>) -> Result<Cli, Status> {
+fn parse(console: &Console, args: &[OsString]) -> Result<Cli, Status> {
     let error = match Cli::try_parse_from(args) {
         Ok(cli) => return Ok(cli),
         Err(error) => error,
     };
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            let printed = console.print(&error.render().ansi().to_string());
+            let printed = console.print(&lines(&error.render()));
             Err(ended(console, printed.map(|()| Status::Done)))
         }
         _ => {
-            console.tell(&usage_error(&error));
+            console.tell(&usage_error(&error, args));
             Err(Status::Failed)
         }
     }
 }
 
 /// clap's sentence and tips in this program's voice, without the usage block.
-fn usage_error(error: &clap::Error) -> String {
+fn usage_error(error: &clap::Error, args: &[OsString]) -> String {
     use owo_colors::OwoColorize;
     let rendered = error.render().to_string();
     let sentence = rendered.split("\n\nUsage:").next().unwrap_or_default();
@@ -86,10 +86,26 @@ fn usage_error(error: &clap::Error) -> String {
         .strip_prefix("error: ")
         .unwrap_or(sentence)
         .trim_end();
+    // it repeats what was typed
+    let sentence: Vec<String> = sentence.lines().map(printable).collect();
+    let (label, sentence) = ("Error:".red().bold().to_string(), sentence.join("\n"));
     format!(
-        "{} {sentence}\n\nRun `ratify --help` for usage.\n",
-        "Error:".red().bold()
+        "{label} {sentence}\n\nRun `{} --help` for usage.\n",
+        deepest(args)
     )
+}
+
+/// The command that was meant, as far as the words name one: `ratify referrer show-blob`.
+fn deepest(args: &[OsString]) -> String {
+    let mut command = &Cli::command();
+    let mut words = vec!["ratify"];
+    for arg in args.iter().skip(1).filter_map(|arg| arg.to_str()) {
+        if let Some(below) = command.find_subcommand(arg) {
+            words.push(below.get_name());
+            command = below;
+        }
+    }
+    words.join(" ")
 }
 
 fn run(console: &Console, cli: &Cli) -> Status {
@@ -131,6 +147,12 @@ fn dispatch(console: &Console, cli: &Cli) -> Result<Status, Error> {
     }
 }
 
+/// A help text with its colours and an end of line, which clap leaves out after an epilogue.
+fn lines(text: &clap::builder::StyledStr) -> String {
+    let text = text.ansi().to_string();
+    format!("{}\n", text.trim_end())
+}
+
 /// A command without an action says what there is, on standard error, and succeeds (V 1).
 fn help(console: &Console, path: &[&str]) -> Status {
     let mut command = Cli::command();
@@ -142,7 +164,7 @@ fn help(console: &Console, path: &[&str]) -> Status {
             None => return Status::Failed,
         }
     }
-    console.tell(&at.render_help().ansi().to_string());
+    console.tell(&lines(&at.render_help()));
     Status::Done
 }
 
@@ -187,8 +209,9 @@ mod tests {
 
     #[test]
     fn usage_errors_are_one_sentence_and_a_tip() {
-        let error = Cli::try_parse_from(["ratify", "verfy"]).unwrap_err();
-        let text = anstream::adapter::strip_str(&usage_error(&error)).to_string();
+        let args = ["ratify", "verfy"].map(OsString::from);
+        let error = Cli::try_parse_from(&args).unwrap_err();
+        let text = anstream::adapter::strip_str(&usage_error(&error, &args)).to_string();
         assert!(
             text.starts_with("Error: unrecognized subcommand 'verfy'\n"),
             "{text}"
@@ -198,5 +221,21 @@ mod tests {
             "{text}"
         );
         assert!(text.ends_with("Run `ratify --help` for usage.\n"), "{text}");
+    }
+
+    #[test]
+    fn the_help_that_is_offered_is_that_of_the_command() {
+        for (line, command) in [
+            ("ratify", "ratify"),
+            ("ratify --bogus verify -x", "ratify verify"),
+            (
+                "ratify referrer show-blob --bogus",
+                "ratify referrer show-blob",
+            ),
+            ("ratify bogus", "ratify"),
+        ] {
+            let args: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            assert_eq!(deepest(&args), command, "{line}");
+        }
     }
 }

@@ -55,12 +55,11 @@ pub(crate) async fn stopped() {
 
 async fn progress(console: &Console, message: impl Fn() -> String) -> Infallible {
     sleep(PATIENCE).await;
-    console.show_progress();
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         ticks.tick().await;
-        console.progress(message());
+        console.progress().show(&message());
     }
 }
 
@@ -69,6 +68,6 @@ struct Line<'a>(&'a Console);
 
 impl Drop for Line<'_> {
     fn drop(&mut self) {
-        self.0.hide_progress();
+        self.0.progress().hide();
     }
 }

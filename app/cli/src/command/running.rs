@@ -48,6 +48,7 @@ impl Running {
         };
         let loaded = ratify_config::load(path, &Environment::of_process(), options)?;
         logs::start(console, loaded.formatter, debug);
+        tracing::debug!(path = %loaded.path.display(), "read the configuration");
         for warning in &loaded.warnings {
             tracing::warn!("{warning}");
         }

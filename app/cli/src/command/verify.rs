@@ -3,16 +3,18 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use ratify_engine::{Progress, Report};
 use ratify_policy::Decision;
+use ratify_verify::Reason;
 
 use super::Running;
 use crate::args::{Output, Verify};
 use crate::console::Console;
 use crate::error::{Error, Status};
-use crate::render::{VerifyResponse, json, verdict};
+use crate::render::{Mark, VerifyResponse, code_of, json, verdict};
 use crate::wait::wait;
 
 /// Verify, print, and say how to end.
@@ -28,12 +30,14 @@ pub(crate) async fn verify(console: &Console, args: &Verify, debug: bool) -> Res
         running.deadline,
         &sink,
     );
+    let begin = Instant::now();
     let report = wait(
         console,
         || seen.message(&running.reference.to_string()),
         work,
     )
     .await?;
+    log(&report, begin.elapsed());
     if !args.silent {
         print(console, args.output, &report, &running.typed_verifiers)?;
     }
@@ -60,6 +64,31 @@ fn print(
     } else {
         console.write(json(&VerifyResponse::new(report, typed)).as_bytes())
     }
+}
+
+/// One line for the decision, and one for each finding where somebody looks closely.
+fn log(report: &Report, time: Duration) {
+    for finding in &report.findings {
+        let artifact = finding
+            .artifact
+            .as_ref()
+            .map_or("none", |artifact| artifact.digest.as_str());
+        let code = code_of(&finding.verdict).as_str();
+        let why = finding
+            .verdict
+            .reason()
+            .map(Reason::detail)
+            .unwrap_or_default();
+        tracing::debug!(verifier = finding.verifier, artifact, code, why, "judged");
+    }
+    let digest = report
+        .subject
+        .as_ref()
+        .map_or("none", |subject| subject.digest.as_str());
+    let (decision, code) = (Mark::of(&report.decision).1, report.code().as_str());
+    let duration_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let subject = report.reference.to_string();
+    tracing::info!(subject, digest, decision, code, duration_ms, "verified");
 }
 
 /// The exit status that tells the verdict.

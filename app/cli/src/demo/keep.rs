@@ -28,7 +28,7 @@ pub(crate) async fn keep(
     let config = directory.path().join("config.json");
     std::fs::write(&root, world.trusted_root()).map_err(writing)?;
     std::fs::write(&config, config::with_root(&root.to_string_lossy())).map_err(writing)?;
-    console.print(&commands(&config, &registry.host()))?;
+    console.print(&commands(directory.path(), &registry.host()))?;
     stopped().await;
     directory.close().map_err(|source| Error::System {
         action: "remove the demo's configuration",
@@ -37,17 +37,18 @@ pub(crate) async fn keep(
 }
 
 /// Commands to paste into another terminal.
-fn commands(config: &Path, host: &str) -> String {
-    let config = config.display();
+fn commands(directory: &Path, host: &str) -> String {
+    let (ratify, directory) = (super::program(), directory.display());
     format!(
         "
 The registry stays until Ctrl-C. In another terminal, try:
 
-  ratify verify -c {config} -s {host}/signed-jws:v1
-  ratify verify -c {config} -s {host}/untrusted-ca:v1 --output json
-  ratify verify -c {config} -s {host}/tampered:v1 --silent --exit-code; echo $?
-  ratify discover -c {config} -s {host}/multi-arch:v1
-  ratify resolve -c {config} -s {host}/signed-cose:v1
+  export RATIFY_CONFIG={directory}
+  {ratify} verify -s {host}/signed-jws:v1
+  {ratify} verify -s {host}/untrusted-ca:v1 --output json
+  {ratify} verify -s {host}/tampered:v1 --silent --exit-code; echo $?
+  {ratify} discover -s {host}/multi-arch:v1
+  {ratify} resolve -s {host}/signed-cose:v1
 "
     )
 }

@@ -11,11 +11,16 @@ use super::images::TRUSTED_IDENTITY;
 use crate::render::{Mark, wrap};
 
 /// What to do after the demo.
-pub(crate) const NEXT: &str = "
+pub(crate) fn next() -> String {
+    let ratify = super::program();
+    format!(
+        "
 Next:
-  ratify demo --keep      leave the registry running and try commands on it
-  ratify verify --help    judge your own images
-";
+  {ratify} demo --keep      leave the registry running and try commands on it
+  {ratify} verify --help    judge your own images
+"
+    )
+}
 
 /// One row as JSON.
 #[derive(Debug, Serialize)]
@@ -63,9 +68,10 @@ pub(crate) fn page(host: &str, rows: &[Row], total: Duration, width: usize) -> S
     lines.extend([String::new(), heading()]);
     for row in rows {
         lines.push(line(row));
-        lines.extend(indented(row.case.about, width));
+        let about = hanging("", row.case.about, width);
+        lines.extend(about.iter().map(|line| line.dimmed().to_string()));
         if let Some(reason) = row.report.reason() {
-            lines.extend(indented(reason.detail(), width));
+            lines.extend(hanging("→ ", reason.detail(), width));
         }
     }
     let good = rows.iter().filter(|row| row.is_as_expected()).count();
@@ -110,10 +116,11 @@ fn columns(image: &str, verdict: &str, code: &str, time: &str, requests: &str) -
     format!("{image:<14}{verdict}{code:<20}{time:>9}{requests:>10}")
 }
 
-fn indented(text: &str, width: usize) -> Vec<String> {
-    let indented = |line| format!("  {line}");
-    wrap(text, width.saturating_sub(2))
-        .into_iter()
-        .map(indented)
-        .collect()
+/// `text` after `label`, all of it indented by two columns more than the table.
+fn hanging(label: &str, text: &str, width: usize) -> Vec<String> {
+    let columns = label.chars().count();
+    let rest = " ".repeat(columns);
+    let lines = wrap(text, width.saturating_sub(columns + 2));
+    let line = |(place, line)| format!("  {}{line}", if place == 0 { label } else { &rest });
+    lines.into_iter().enumerate().map(line).collect()
 }

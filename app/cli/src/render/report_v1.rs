@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use ratify_engine::Report;
 use ratify_policy::Decision;
+use ratify_verify::notation::VERIFIER_TYPE;
 use ratify_verify::{Basis, Finding, Reason, ReasonCode, Signer, Verdict};
 use serde::Serialize;
 
@@ -157,7 +158,9 @@ impl VerifierReport {
                 report.message = success(accepted.basis());
                 report.extensions = finding.signer.as_ref().map(Extensions::from);
             }
-            Verdict::Rejected(reason) | Verdict::Unknown(reason) => report.fail(reason),
+            Verdict::Rejected(reason) | Verdict::Unknown(reason) => {
+                report.fail(&finding.verifier_type, reason);
+            }
         }
         report
     }
@@ -189,11 +192,17 @@ impl VerifierReport {
         }
     }
 
-    fn fail(&mut self, reason: &Reason) {
-        self.message = format!(
-            "Failed to validate the Notation signature: {}",
-            self.reference_digest
-        );
+    fn fail(&mut self, verifier_type: &str, reason: &Reason) {
+        let what = if self.reference_digest.is_empty() {
+            &self.subject
+        } else {
+            &self.reference_digest
+        };
+        self.message = if verifier_type == VERIFIER_TYPE {
+            format!("Failed to validate the Notation signature: {what}")
+        } else {
+            format!("failed to verify artifact: {what}")
+        };
         reason.detail().clone_into(&mut self.error_reason);
         reason.code().remedy().clone_into(&mut self.remediation);
     }

@@ -145,6 +145,9 @@ impl Page {
     fn tree(&mut self, report: &Report) {
         let root = match &report.subject {
             Some(subject) => format!("digest {}", subject.digest),
+            None if matches!(report.decision, Decision::Undecided(_)) => {
+                "the image could not be looked at".to_owned()
+            }
             None => "the image was not looked at".to_owned(),
         };
         self.line("", &root);

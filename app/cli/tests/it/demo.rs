@@ -25,7 +25,7 @@ fn it_needs_nothing_and_fits_the_screen() {
         "✗ denied",
         "! could not tell",
         "SIGNATURE_INVALID",
-        "ratify demo --keep",
+        "ratify demo --keep ",
     ] {
         assert!(ran.stdout.contains(word), "no {word} in {}", ran.stdout);
     }
@@ -84,22 +84,26 @@ fn keep_prints_commands_that_work_until_ctrl_c() {
     let lines = BufReader::new(child.stdout.take().unwrap())
         .lines()
         .map(Result::unwrap);
+    let mut config = String::new();
     let mut commands = Vec::new();
     for line in lines {
-        if let Some(command) = line.strip_prefix("  ratify ") {
-            commands.push(command.to_owned());
+        if let Some(directory) = line.strip_prefix("  export RATIFY_CONFIG=") {
+            directory.clone_into(&mut config);
+        } else if let Some(command) = line.strip_prefix("  ").filter(|_| !config.is_empty()) {
+            let (program, args) = command.split_once(' ').unwrap();
+            assert!(program.ends_with("ratify"), "{command}");
+            commands.push(args.to_owned());
         }
         if commands.len() == 5 {
             break;
         }
     }
-    for (line, expected) in commands
-        .iter()
-        .zip([Some(0), Some(0), Some(2), Some(0), Some(0)])
-    {
+    for (line, expected) in commands.iter().zip([0, 0, 2, 0, 0]) {
         let args: Vec<&str> = line.trim_end_matches("; echo $?").split(' ').collect();
-        let ran = run(ratify_in(home.path(), &args));
-        assert_eq!(ran.status, expected, "{line}: {ran:?}");
+        let mut command = ratify_in(home.path(), &args);
+        command.env("RATIFY_CONFIG", &config);
+        let ran = run(command);
+        assert_eq!(ran.status, Some(expected), "{line}: {ran:?}");
     }
     interrupt(&child);
     assert_eq!(child.wait().unwrap().code(), Some(0));

@@ -27,6 +27,13 @@ async fn v_6_4_json_lines_have_the_names_of_v1_4() {
         );
         assert!(line["msg"].is_string(), "{line}");
     }
+    let verified = lines.iter().find(|line| line["msg"] == "verified").unwrap();
+    assert_eq!(
+        (&verified["level"], &verified["code"]),
+        (&"info".into(), &"VERIFIED".into())
+    );
+    let judged = lines.iter().filter(|line| line["msg"] == "judged").count();
+    assert_eq!(judged, 1, "{lines:?}");
     let warned = lines
         .iter()
         .any(|line| line["msg"].as_str().unwrap().starts_with("nosuch: "));

@@ -142,3 +142,23 @@ fn an_unresolved_image_has_no_digest() {
         "no answer in 2 s"
     );
 }
+
+#[test]
+fn a_failure_without_an_artifact_or_by_another_kind_of_verifier_names_what_it_is_about() {
+    let reason = Reason::new(ReasonCode::NoTrustPolicy, "x");
+    let mut bare = finding("notation", Verdict::Rejected(reason.clone()));
+    bare.artifact = None;
+    let mut other = finding("sbom", Verdict::Rejected(reason.clone()));
+    other.verifier_type = "sbom".to_owned();
+    let report = report(Decision::Deny(reason), vec![bare, other]);
+    let value = serde_json::to_value(VerifyResponse::new(&report, &BTreeSet::new())).unwrap();
+    let message = |place: usize| value["verifierReports"][place]["message"].as_str().unwrap();
+    assert_eq!(
+        message(0),
+        "Failed to validate the Notation signature: reg.io/app:v1"
+    );
+    assert!(
+        message(1).starts_with("failed to verify artifact: sha256:"),
+        "{value}"
+    );
+}
