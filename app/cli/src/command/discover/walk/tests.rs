@@ -1,8 +1,8 @@
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::time::Duration;
 
-use ratify_engine::Listing;
-use ratify_oci::{Descriptor, Reference, media};
+use ratify_oci::{Reference, media};
 use ratify_verify::{Answer, Need};
 
 use super::*;
@@ -57,18 +57,15 @@ fn descriptor(number: usize) -> Descriptor {
 
 async fn walk(table: Table) -> (Vec<Branch>, bool) {
     let reference: Reference = "reg.io/app:v1".parse().unwrap();
-    let found = AtomicUsize::new(0);
-    let mut walk = Walk {
+    let walk = Walk {
         store: Arc::new(table),
-        repository: reference.repository(),
+        repository: reference.repository().clone(),
         deadline: Instant::now() + Duration::from_secs(5),
-        seen: HashSet::from([digest(0)]),
-        left: MAX_ARTIFACTS,
-        cut: false,
-        found: &found,
     };
-    let branches = walk.below(&digest(0), MAX_DEPTH).await.unwrap();
-    (branches, walk.cut)
+    let counted = AtomicUsize::new(0);
+    let found = walk.below(&digest(0), &counted).await.unwrap();
+    assert_eq!(counted.into_inner(), count(&found.branches));
+    (found.branches, found.cut)
 }
 
 fn depth(branches: &[Branch]) -> usize {
@@ -102,7 +99,7 @@ async fn a_long_chain_is_cut() {
         .map(|number| (digest(number), vec![descriptor(number + 1)]))
         .collect();
     let (branches, cut) = walk(Table(chain)).await;
-    assert_eq!((depth(&branches), cut), (MAX_DEPTH + 1, true));
+    assert_eq!((depth(&branches), cut), (MAX_DEPTH, true));
 }
 
 #[tokio::test]
@@ -110,4 +107,26 @@ async fn many_artifacts_are_cut() {
     let wide = [(digest(0), (1..5_000).map(descriptor).collect())];
     let (branches, cut) = walk(Table(wide.into())).await;
     assert_eq!((count(&branches), cut), (MAX_ARTIFACTS, true));
+}
+
+#[tokio::test]
+async fn the_order_is_that_of_the_store() {
+    let many = 40;
+    let mut table: HashMap<_, _> = [(digest(0), (1..many).map(descriptor).collect())].into();
+    for number in 1..many {
+        table.insert(
+            digest(number),
+            vec![descriptor(100 + number), descriptor(200 + number)],
+        );
+    }
+    let (branches, _) = walk(Table(table)).await;
+    for (number, branch) in (1..many).zip(&branches) {
+        assert_eq!(branch.descriptor.digest, digest(number));
+        let below: Vec<_> = branch
+            .children
+            .iter()
+            .map(|child| child.descriptor.digest.clone())
+            .collect();
+        assert_eq!(below, [digest(100 + number), digest(200 + number)]);
+    }
 }
