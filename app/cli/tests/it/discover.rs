@@ -104,3 +104,19 @@ async fn resolve_prints_the_digest_and_nothing_else() {
     rig.run(&["discover", "-s", &rig.tagged("nosuch")])
         .assert_refused("SUBJECT_NOT_FOUND: ");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_than_can_be_shown_is_said() {
+    let rig = Rig::new().await;
+    let image = rig.push("app");
+    rig.registry.many_referrers("app", &image, SIGNATURE, 1_500);
+    let ran = rig.run(&["discover", "-s", &rig.tagged("app")]);
+    assert_eq!(ran.status, Some(0), "{ran:?}");
+    assert_eq!(ran.stdout.matches(SIGNATURE).count(), 1_000);
+    assert!(
+        ran.stderr
+            .contains("store `oras` lists more than is shown: at most 1000 artifacts"),
+        "{}",
+        ran.stderr
+    );
+}

@@ -309,3 +309,26 @@ async fn v_1_4_the_default_configuration_is_in_ratify_config_else_at_home() {
         "an empty path is the default"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_many_signatures_are_a_denial_that_says_so() {
+    let rig = Rig::new().await;
+    let image = rig.push("app");
+    rig.registry.many_referrers("app", &image, SIGNATURE, 1_500);
+    let ran = rig.run(&["verify", "-s", &rig.tagged("app"), "--exit-code"]);
+    let value = ran.json();
+    assert_eq!(
+        (ran.status, &value["code"]),
+        (Some(2), &"OVER_BUDGET".into()),
+        "{value}"
+    );
+    let reports = value["verifierReports"].as_array().unwrap();
+    assert_eq!(reports.len(), 100, "the limit of one verifier");
+    let tree = rig
+        .run(&["verify", "-s", &rig.tagged("app"), "--output", "tree"])
+        .stdout;
+    assert!(
+        tree.contains("└── and 80 more, which `--output json` shows"),
+        "{tree}"
+    );
+}
