@@ -11,6 +11,7 @@ use super::jws::{self, JwsError};
 use crate::ReasonCode;
 use crate::trust::{
     Certificate, CertificateError, ChainError, CodeSigningChain, KeyError, SignatureAlgorithm,
+    TrustStores,
 };
 
 /// A whole envelope: signed by the leaf of its chain, every rule on headers and chain kept.
@@ -79,13 +80,18 @@ impl EnvelopeError {
 }
 
 impl Envelope {
-    /// Read and verify an envelope: format, signature, headers, chain, in this order.
-    pub(super) fn open(format: EnvelopeFormat, bytes: &[u8]) -> Result<Self, EnvelopeError> {
+    /// Read and verify an envelope: format, signature, headers, chain, in this order. `stores` only saves reading
+    /// certificates again that it holds; nothing here asks whether it trusts them.
+    pub(super) fn open(
+        format: EnvelopeFormat,
+        bytes: &[u8],
+        stores: &TrustStores,
+    ) -> Result<Self, EnvelopeError> {
         let unverified = match format {
             EnvelopeFormat::Jws => jws::parse(bytes)?,
             EnvelopeFormat::Cose => cose::parse(bytes)?,
         };
-        unverified.verify()
+        unverified.verify(stores)
     }
 }
 
@@ -99,8 +105,8 @@ impl HeaderAlgorithm {
 }
 
 impl Unverified {
-    fn verify(self) -> Result<Envelope, EnvelopeError> {
-        let certificates = self.parse_certificates()?;
+    fn verify(self, stores: &TrustStores) -> Result<Envelope, EnvelopeError> {
+        let certificates = self.parse_certificates(stores)?;
         // the parsers refuse an envelope without certificates; an empty chain has no leaf and ends here all the same
         if let Some(leaf) = certificates.first() {
             self.verify_signature(leaf)?;
@@ -115,10 +121,11 @@ impl Unverified {
         })
     }
 
-    fn parse_certificates(&self) -> Result<Vec<Certificate>, EnvelopeError> {
-        let parse = |(index, der): (usize, &Vec<u8>)| {
-            Certificate::from_der(der)
-                .map_err(|source| EnvelopeError::Certificate { index, source })
+    fn parse_certificates(&self, stores: &TrustStores) -> Result<Vec<Certificate>, EnvelopeError> {
+        let parse = |(index, der): (usize, &Vec<u8>)| match stores.already_read(der) {
+            Some(certificate) => Ok(certificate),
+            None => Certificate::from_der(der)
+                .map_err(|source| EnvelopeError::Certificate { index, source }),
         };
         self.certificates.iter().enumerate().map(parse).collect()
     }

@@ -46,7 +46,7 @@ impl Judgement {
 /// Judge one envelope.
 pub(super) fn judge(format: EnvelopeFormat, bytes: &[u8], context: &Context<'_>) -> Judgement {
     let mut ledger = Ledger::default();
-    let envelope = match Envelope::open(format, bytes) {
+    let envelope = match Envelope::open(format, bytes, context.stores) {
         Ok(envelope) => envelope,
         Err(error) => {
             let reason = Reason::from_error(error.code(), &error);

@@ -1,7 +1,7 @@
 //! Trust stores: named sets of certificates that chains may lead to (N section 6.6, 7.3). Reads no files: whoever fills a
 //! store got its certificates from somewhere.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -128,7 +128,14 @@ pub enum TrustStoreError {
 
 /// All trust stores there are. Cannot be changed once built; cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct TrustStores(Arc<BTreeMap<(StoreType, String), Store>>);
+pub struct TrustStores(Arc<Stores>);
+
+#[derive(Debug, Default)]
+struct Stores {
+    by_name: BTreeMap<(StoreType, String), Store>,
+    /// The certificates of all stores by their bytes: read once, and what was found out about them is remembered.
+    read: HashMap<Box<[u8]>, Certificate>,
+}
 
 #[derive(Debug)]
 struct Store {
@@ -158,7 +165,7 @@ impl TrustStores {
     ) -> Result<Anchors<'_>, TrustStoreError> {
         let mut stores = Vec::new();
         for name in names {
-            let store = self.0.get(&(kind, name.to_owned()));
+            let store = self.0.by_name.get(&(kind, name.to_owned()));
             stores.push(store.ok_or_else(|| TrustStoreError::Missing {
                 kind,
                 name: name.to_owned(),
@@ -172,7 +179,14 @@ impl TrustStores {
 
     /// Type and name of every store, in that order.
     pub fn names(&self) -> impl Iterator<Item = (StoreType, &str)> {
-        self.0.keys().map(|(kind, name)| (*kind, name.as_str()))
+        let names = self.0.by_name.keys();
+        names.map(|(kind, name)| (*kind, name.as_str()))
+    }
+
+    /// The certificate with exactly these bytes, if some store holds it: the same as reading the bytes, without the work.
+    /// It says nothing of trust; that is for [`TrustStores::anchors`].
+    pub(crate) fn already_read(&self, der: &[u8]) -> Option<Certificate> {
+        self.0.read.get(der).cloned()
     }
 }
 
@@ -215,7 +229,14 @@ impl TrustStoresBuilder {
 
     /// The stores as they are now on.
     pub fn build(self) -> TrustStores {
-        TrustStores(Arc::new(self.0))
+        let certificates = self.0.values().flat_map(|store| &store.certificates);
+        let read = certificates
+            .map(|one| (one.der().into(), one.clone()))
+            .collect();
+        TrustStores(Arc::new(Stores {
+            by_name: self.0,
+            read,
+        }))
     }
 }
 

@@ -177,6 +177,13 @@ fn n_j_02_depth_is_bounded() {
 }
 
 #[test]
+fn n_p_04_the_protected_header_is_bounded() {
+    let filled = |size| judge_protected(move |m| m.push(("x".to_owned(), json!("x".repeat(size)))));
+    assert_verified(&filled(40_000));
+    assert_rejected(&filled(65_536), MALFORMED, "the protected header has");
+}
+
+#[test]
 fn n_j_03_only_the_flattened_form_is_read() {
     let scene = Scene::new();
     let parts = envelope(&scene).jws_parts();
