@@ -84,11 +84,6 @@ impl<'n> Fields<'n> {
         }
     }
 
-    /// Where this object is.
-    pub(crate) fn place(&self) -> &Place {
-        &self.place
-    }
-
     /// Where the member `name` is.
     pub(crate) fn at(&self, name: &'static str) -> Place {
         self.place.member(name)

@@ -14,6 +14,8 @@ mod notation;
 mod place;
 mod policy;
 mod readers;
+#[cfg(test)]
+mod reference_tests;
 mod spec;
 mod store;
 mod trust_stores;

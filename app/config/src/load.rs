@@ -158,7 +158,7 @@ fn read(path: &Path) -> Result<Vec<u8>, ConfigError> {
     }
 }
 
-struct Parts {
+pub(crate) struct Parts {
     snapshot: Snapshot,
     timeouts: Timeouts,
     formatter: Formatter,
@@ -166,7 +166,7 @@ struct Parts {
 }
 
 impl Parts {
-    fn build(
+    pub(crate) fn build(
         spec: ConfigSpec,
         environment: &Environment,
         options: LoadOptions,

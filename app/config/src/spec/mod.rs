@@ -16,7 +16,7 @@ use crate::error::Misplaced;
 use crate::fields::{Fields, Spec};
 
 /// The longest time-out that can be written; far longer than anybody waits, and short enough to be added to any instant.
-const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
+const LONGEST_TIMEOUT: Duration = Duration::from_hours(24);
 
 /// The whole file.
 #[derive(Debug, Default)]

@@ -42,7 +42,10 @@ impl Home {
 
     /// An environment that knows nothing but this directory.
     pub(crate) fn environment(&self) -> Environment {
-        Environment { home: Some(self.0.path().to_owned()), ..Environment::default() }
+        Environment {
+            home: Some(self.0.path().to_owned()),
+            ..Environment::default()
+        }
     }
 
     /// Load a text as the default configuration.
@@ -65,14 +68,21 @@ impl Home {
     pub(crate) fn short(&self, error: &ConfigError) -> String {
         let text = error.to_string();
         let file = self.at(".ratify/config.json").display().to_string();
-        let text = text.strip_prefix(&format!("{file}: ")).unwrap_or(&text).to_owned();
+        let text = text
+            .strip_prefix(&format!("{file}: "))
+            .unwrap_or(&text)
+            .to_owned();
         self.shorten(&text)
     }
 
     /// The warnings of a configuration that loads.
     pub(crate) fn warnings(&self, config: &Value) -> Vec<String> {
         let loaded = self.load(config).unwrap();
-        loaded.warnings.iter().map(|warning| self.shorten(&warning.to_string())).collect()
+        loaded
+            .warnings
+            .iter()
+            .map(|warning| self.shorten(&warning.to_string()))
+            .collect()
     }
 
     fn shorten(&self, text: &str) -> String {
@@ -107,6 +117,10 @@ pub(crate) fn notation() -> Value {
 }
 
 /// A configuration with this verifier.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "rows read better without a borrow"
+)]
 pub(crate) fn with_verifier(verifier: Value) -> Value {
     json!({
         "store": { "plugins": [{ "name": "oras" }] },
@@ -136,6 +150,12 @@ pub(crate) fn set(mut config: Value, at: &str, value: Value) -> Value {
 /// `config` without the member at the JSON pointer `at`.
 pub(crate) fn without(mut config: Value, at: &str) -> Value {
     let (parent, name) = at.rsplit_once('/').unwrap();
-    config.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(name).unwrap();
+    config
+        .pointer_mut(parent)
+        .unwrap()
+        .as_object_mut()
+        .unwrap()
+        .remove(name)
+        .unwrap();
     config
 }

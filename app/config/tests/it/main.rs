@@ -5,7 +5,4 @@
 mod bad;
 mod home;
 mod mutated;
-mod reference_page;
 mod samples;
-mod stores;
-mod trust;

@@ -46,9 +46,16 @@ fn v_11_a_configuration_with_everything_v1_has_loads() {
     home.authority("tsa/root.cer", "tsa");
     let loaded = home.load(&command_line()).unwrap();
     assert_eq!(loaded.path, home.at(".ratify/config.json"));
-    let shown = |one: &Verifier| (one.name().to_owned(), one.verifier_type().to_owned(), one.artifact_types().join(","));
+    let shown = |one: &Verifier| {
+        (
+            one.name().to_owned(),
+            one.verifier_type().to_owned(),
+            one.artifact_types().join(","),
+        )
+    };
     let verifiers: Vec<_> = loaded.snapshot.verifiers().iter().map(shown).collect();
-    let row = |name: &str, kind: &str, types: &str| (name.to_owned(), kind.to_owned(), types.to_owned());
+    let row =
+        |name: &str, kind: &str, types: &str| (name.to_owned(), kind.to_owned(), types.to_owned());
     let expected = [
         row("anything", "anything", "*"),
         row("cosign", "cosign", COSIGN),
@@ -60,9 +67,19 @@ fn v_11_a_configuration_with_everything_v1_has_loads() {
     assert_eq!(verifiers, expected);
     for verifier in loaded.snapshot.verifiers() {
         let available = matches!(verifier, Verifier::Notation(_));
-        assert_eq!(available, verifier.verifier_type() == "notation", "{}", verifier.name());
+        assert_eq!(
+            available,
+            verifier.verifier_type() == "notation",
+            "{}",
+            verifier.name()
+        );
     }
-    let stores: Vec<_> = loaded.snapshot.stores().iter().map(|store| store.name().to_owned()).collect();
+    let stores: Vec<_> = loaded
+        .snapshot
+        .stores()
+        .iter()
+        .map(|store| store.name().to_owned())
+        .collect();
     assert_eq!(stores, ["oras"]);
 }
 
@@ -104,14 +121,19 @@ fn v_11_the_charts_sections_load_without_a_warning() {
     let home = Home::new();
     home.authority("certs/root.pem", "root");
     let mut config = minimal();
-    config["logger"] = json!({ "formatter": "logstash", "requestHeaders": { "traceIDHeaderName": "[x-a x-b]" } });
-    config["executor"] = json!({ "verificationRequestTimeout": 4900, "mutationRequestTimeout": 1950 });
+    config["logger"] =
+        json!({ "formatter": "logstash", "requestHeaders": { "traceIDHeaderName": "[x-a x-b]" } });
+    config["executor"] =
+        json!({ "verificationRequestTimeout": 4900, "mutationRequestTimeout": 1950 });
     config["crl"] = json!({ "cache": { "enabled": true } });
     let loaded = home.load(&config).unwrap();
     assert_eq!(loaded.warnings, []);
     assert_eq!(loaded.formatter, Formatter::Logstash);
     let milliseconds = Duration::from_millis;
-    let expected = Timeouts { verification: milliseconds(4165), mutation: Duration::from_micros(1_657_500) };
+    let expected = Timeouts {
+        verification: milliseconds(4165),
+        mutation: Duration::from_micros(1_657_500),
+    };
     assert_eq!(loaded.timeouts, expected, "85 % of what is written");
 }
 
@@ -122,7 +144,10 @@ fn v_11_the_least_configuration_has_v1s_defaults() {
     let loaded = home.load(&minimal()).unwrap();
     assert_eq!(loaded.warnings, []);
     assert_eq!(loaded.formatter, Formatter::Text);
-    let expected = Timeouts { verification: Duration::from_millis(2900), mutation: Duration::from_millis(950) };
+    let expected = Timeouts {
+        verification: Duration::from_millis(2900),
+        mutation: Duration::from_millis(950),
+    };
     assert_eq!(loaded.timeouts, expected);
     for formatter in [json!("text"), json!(""), json!(null)] {
         let config = set(minimal(), "/logger", json!({ "formatter": formatter }));
@@ -137,15 +162,47 @@ fn v_11_unknown_fields_are_warnings_with_the_nearest_known_one() {
     let home = Home::new();
     home.authority("certs/root.pem", "root");
     for (place, value, warning) in [
-        ("/executer", json!({}), "executer: is not a known field and is ignored; is `executor` meant?"),
-        ("/stores", json!({}), "stores: is not a known field and is ignored; is `store` meant?"),
-        ("/comment", json!("x"), "comment: is not a known field and is ignored"),
-        ("/store/plugins/0/usehttp2", json!(true), "store.plugins[0].usehttp2: is not a known field and is ignored; is `useHttp` meant?"),
-        ("/verifier/plugins/0/verificationCert", json!([]), "verifier.plugins[0].verificationCert: is not a known field and is ignored; is `verificationCerts` meant?"),
-        ("/verifier/plugins/0/trustPolicyDoc/note", json!(1), "verifier.plugins[0].trustPolicyDoc: `note` is not known and is ignored"),
-        ("/policy/plugin/passthroughEnabled", json!(true), "policy.plugin.passthroughEnabled: is not a known field and is ignored"),
+        (
+            "/executer",
+            json!({}),
+            "executer: is not a known field and is ignored; is `executor` meant?",
+        ),
+        (
+            "/stores",
+            json!({}),
+            "stores: is not a known field and is ignored; is `store` meant?",
+        ),
+        (
+            "/comment",
+            json!("x"),
+            "comment: is not a known field and is ignored",
+        ),
+        (
+            "/store/plugins/0/usehttp2",
+            json!(true),
+            "store.plugins[0].usehttp2: is not a known field and is ignored; is `useHttp` meant?",
+        ),
+        (
+            "/verifier/plugins/0/verificationCert",
+            json!([]),
+            "verifier.plugins[0].verificationCert: is not a known field and is ignored; is `verificationCerts` meant?",
+        ),
+        (
+            "/verifier/plugins/0/trustPolicyDoc/note",
+            json!(1),
+            "verifier.plugins[0].trustPolicyDoc: `note` is not known and is ignored",
+        ),
+        (
+            "/policy/plugin/passthroughEnabled",
+            json!(true),
+            "policy.plugin.passthroughEnabled: is not a known field and is ignored",
+        ),
     ] {
-        assert_eq!(home.warnings(&set(minimal(), place, value)), [warning], "{place}");
+        assert_eq!(
+            home.warnings(&set(minimal(), place, value)),
+            [warning],
+            "{place}"
+        );
     }
 }
 
@@ -156,12 +213,24 @@ fn v_11_a_field_in_another_case_is_read_as_v1_reads_it() {
     let mut config = minimal();
     let store = config.as_object_mut().unwrap().remove("store").unwrap();
     config["STORE"] = store;
-    assert_eq!(home.warnings(&config), ["STORE: is read as `store`; write it so"]);
+    assert_eq!(
+        home.warnings(&config),
+        ["STORE: is read as `store`; write it so"]
+    );
 
     // were it passed over, the certificates of `verificationCerts` would stand in for it
-    let config = set(minimal(), "/verifier/plugins/0/VerificationCertStores", json!({ "certs": [] }));
+    let config = set(
+        minimal(),
+        "/verifier/plugins/0/VerificationCertStores",
+        json!({ "certs": [] }),
+    );
     let warnings = home.warnings(&config);
-    assert!(warnings.iter().any(|text| text.contains("trust store `ca:certs` has no certificates")), "{warnings:?}");
+    assert!(
+        warnings
+            .iter()
+            .any(|text| text.contains("trust store `ca:certs` has no certificates")),
+        "{warnings:?}"
+    );
 }
 
 #[test]
@@ -173,10 +242,22 @@ fn what_has_no_effect_is_told() {
         "authProvider": { "name": "dockerConfig", "configPath": "~/none.json" },
     });
     let config = set(minimal(), "/store/plugins/0", store);
-    let config = set(config, "/verifier/plugins/0/nestedReferences", json!(SIGNATURE));
+    let config = set(
+        config,
+        "/verifier/plugins/0/nestedReferences",
+        json!(SIGNATURE),
+    );
     let config = set(config, "/verifier/plugins/0/source", json!({}));
-    let config = set(config, "/verifier/plugins/0/artifactTypes", json!(format!("{SIGNATURE}, a/b")));
-    let config = set(config, "/policy/plugin/artifactVerificationPolicies", json!({ "c/d": "all", "a/b": "any" }));
+    let config = set(
+        config,
+        "/verifier/plugins/0/artifactTypes",
+        json!(format!("{SIGNATURE}, a/b")),
+    );
+    let config = set(
+        config,
+        "/policy/plugin/artifactVerificationPolicies",
+        json!({ "c/d": "all", "a/b": "any" }),
+    );
     let expected = [
         "store.plugins[0].localCachePath: has no effect: nothing is kept on disk",
         "store.plugins[0].cacheEnabled: has no effect in this version",
@@ -194,11 +275,20 @@ fn what_has_no_effect_is_told() {
 fn v_d_11_the_first_verifier_by_name_is_the_first_of_the_snapshot() {
     let home = Home::new();
     home.authority("certs/root.pem", "root");
-    let named = |name: &str| set(json!([notation()]), "/0/name", json!(name))[0].clone();
-    let typed = |name: &str| set(json!([named(name)]), "/0/type", json!("notation"))[0].clone();
-    let config = set(minimal(), "/verifier/plugins", json!([typed("b"), typed("a")]));
+    let called = |name: &str| set(json!([notation()]), "/0/name", json!(name))[0].clone();
+    let written = |name: &str| set(json!([called(name)]), "/0/type", json!("notation"))[0].clone();
+    let config = set(
+        minimal(),
+        "/verifier/plugins",
+        json!([written("b"), written("a")]),
+    );
     let loaded = home.load(&config).unwrap();
-    let names: Vec<_> = loaded.snapshot.verifiers().iter().map(Verifier::name).collect();
+    let names: Vec<_> = loaded
+        .snapshot
+        .verifiers()
+        .iter()
+        .map(Verifier::name)
+        .collect();
     assert_eq!(names, ["a", "b"]);
     let expected = format!(
         "verifier.plugins[1]: reads `{SIGNATURE}`, as `b` before it does; verifiers are used in the order of their names, so this one judges"
