@@ -1,7 +1,7 @@
 //! One signature being judged: which content is asked for, in which order, and what an answer means.
 //!
-//! A listed signature that is missing, too large or other than its digest says is a definitive no (decision 5 of the
-//! design: the candidate is rejected, the next is tried); one that could not be fetched is unknown and may be asked again.
+//! A listed signature that is missing, too large or other than its digest says is a definitive no: this candidate is
+//! rejected and the next is tried (N D-10). One that could not be fetched is unknown and may be asked for again.
 
 use jiff::Timestamp;
 use ratify_oci::{Content, Descriptor};

@@ -72,7 +72,7 @@ impl Verifier {
     }
 
     /// The finding that holds for every image of `repository`, whatever is attached to it: accepted where the trust policy
-    /// says `skip`, rejected where it has no statement (N D-01; decision 9). `None` if signatures must be looked at.
+    /// says `skip`, rejected where it has no statement (N D-01). `None` if signatures must be looked at.
     pub fn without_artifacts(&self, repository: &Repository) -> Option<Finding> {
         let verdict = self.static_verdict(repository)?;
         Some(Finding {

@@ -2,6 +2,7 @@
 //! signing is signed, so that the rule and not the signature refuses it.
 
 use ratify_testkit::cbor::Cbor;
+use ratify_testkit::certs::Template;
 use ratify_testkit::envelope::{CoseParts, Envelope, Format, Scheme, Value, headers};
 use ratify_testkit::keys::{KeyKind, SigningKey, ecdsa_to_der};
 use ratify_verify::trust::StoreType;
@@ -350,6 +351,21 @@ fn n_c_06_the_leaf_is_a_certificate() {
     certificates[0].push(0);
     let finding = judge(&scene, envelope(&scene).certificates(certificates).build());
     assert_rejected(&finding, ReasonCode::ChainInvalid, "certificate 0 ");
+}
+
+#[test]
+fn n_c_07_the_leaf_key_is_one_of_the_table() {
+    // an Ed25519 key (RFC 8410) in an otherwise good leaf
+    let mut ed25519 = vec![0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x21, 0];
+    ed25519.extend([7; 32]);
+    let mut scene = Scene::new();
+    let mut leaf = Template::leaf("acme signer");
+    leaf.public_key_info = Some(ed25519);
+    scene.signer = scene.root.issue(&leaf);
+    for format in Format::ALL {
+        let finding = scene.judge(format, &scene.envelope(format).build());
+        assert_rejected(&finding, ReasonCode::ChainInvalid, "Ed25519");
+    }
 }
 
 #[test]
