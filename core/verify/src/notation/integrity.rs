@@ -58,7 +58,7 @@ pub(super) enum EnvelopeError {
     #[error("the signature does not match the signed bytes")]
     Signature(#[source] KeyError),
     /// A rule on signed attributes is broken.
-    #[error("the signed attributes break a rule")]
+    #[error(transparent)]
     Attribute(#[from] AttributeError),
     /// N J-23.
     #[error("the certificate chain breaks a rule")]
