@@ -6,3 +6,6 @@ mod bad;
 mod home;
 mod mutated;
 mod samples;
+mod signed;
+mod stores;
+mod trust;
