@@ -90,7 +90,7 @@ Subject failed verification: reg.io/app:v1: SIGNER_UNTRUSTED: no certificate of 
 
 digest sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a
 └── ✗ rejected by verifier `notation`
-    digest sha256:4bf5122f344554c53bde2ebb8cd2b7e3d1600ad631c385a5d7cce23c7785459a
+    sha256:4bf5122f344554c53bde2ebb8cd2b7e3d1600ad631c385a5d7cce23c7785459a
     type   application/vnd.cncf.notary.signature
     signer CN=\\u{1b}[2Jmallory
     ✓ integrity
