@@ -226,12 +226,8 @@ impl Engine {
                 }
             }
         }
-        let none = || {
-            StoreError::Unknown(Reason::new(
-                ReasonCode::NotConsidered,
-                "no store is configured",
-            ))
-        };
+        let none =
+            || StoreError::Unknown(Reason::new(ReasonCode::Internal, "no store is configured"));
         Err(failure.unwrap_or_else(none))
     }
 

@@ -72,12 +72,8 @@ reason_codes! {
         "Sign the image, or configure a verifier for the artifact types it has.";
     ArtifactTypeMissing = "ARTIFACT_TYPE_MISSING", "The policy demands an artifact of a type that the image does not have.",
         "Attach an artifact of that type, or change the policy.";
-    ListingIncomplete = "LISTING_INCOMPLETE", "Not everything that is attached to the image could be listed.",
-        "Ask again; if it persists, look at the registry.";
     OverBudget = "OVER_BUDGET", "The image has more artifacts than are examined, and none that decides.",
         "Remove superfluous artifacts from the image, or raise the limit.";
-    NotConsidered = "NOT_CONSIDERED", "Nothing was left to decide with; this never admits.",
-        "Report this as a defect.";
     DeadlineExceeded = "DEADLINE_EXCEEDED", "Time ran out before the verdict.",
         "Ask again; raise the time-out; look at the registry's latency.";
     Internal = "INTERNAL", "A part of this program failed; that denies.",

@@ -52,7 +52,7 @@ fn findings(word: &str) -> Findings {
             'A' => all.findings.push(accepted()),
             'R' => all.findings.push(rejected(ReasonCode::SignerUntrusted)),
             'U' => all.findings.push(unknown()),
-            'i' => all.incomplete = reason(ReasonCode::ListingIncomplete),
+            'i' => all.incomplete = reason(ReasonCode::RegistryError),
             'o' => all.over_budget = reason(ReasonCode::OverBudget),
             other => panic!("no letter {other}"),
         }
