@@ -40,8 +40,8 @@ fn unknown() -> Finding {
     )))
 }
 
-fn reason(code: ReasonCode) -> Option<Reason> {
-    Some(Reason::new(code, "x"))
+fn reason(code: ReasonCode) -> Reason {
+    Reason::new(code, "x")
 }
 
 /// `A` accepted, `R` rejected, `U` unknown; `i` listing incomplete, `o` over the budget.
@@ -52,8 +52,8 @@ fn findings(word: &str) -> Findings {
             'A' => all.findings.push(accepted()),
             'R' => all.findings.push(rejected(ReasonCode::SignerUntrusted)),
             'U' => all.findings.push(unknown()),
-            'i' => all.incomplete = reason(ReasonCode::RegistryError),
-            'o' => all.over_budget = reason(ReasonCode::OverBudget),
+            'i' => all.incomplete = Some(reason(ReasonCode::RegistryError)),
+            'o' => all.over_budget = Some(reason(ReasonCode::OverBudget)),
             other => panic!("no letter {other}"),
         }
     }
@@ -202,8 +202,10 @@ fn decision_11_the_failure_that_got_furthest_is_shown() {
             detail,
         )))
     };
-    let mut tied = Findings::default();
-    tied.findings = vec![tie("b", "second"), tie("a", "first")];
+    let tied = Findings {
+        findings: vec![tie("b", "second"), tie("a", "first")],
+        ..Findings::default()
+    };
     let decided = ConfigPolicy::default().decide(&tied);
     assert!(
         matches!(&decided, Decision::Deny(why) if why.detail() == "first"),
