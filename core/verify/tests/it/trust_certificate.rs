@@ -45,7 +45,13 @@ fn what_a_certificate_says() {
     let root = Certificate::from_der(chain.root()).unwrap();
     assert!(root.is_ca() && root.is_self_signed());
     assert_ne!(root, leaf);
-    assert_eq!(root, root.clone());
+    assert_eq!(root, Certificate::from_der(chain.root()).unwrap());
+    // one subject, one key, other bytes
+    let template = Template::authority("root");
+    let again = || template.sign(&template.subject, &template.key);
+    let (one, other) = (again(), again());
+    assert_ne!(one, other, "signatures are random");
+    assert_ne!(Certificate::from_der(&one), Certificate::from_der(&other));
 }
 
 #[test]
