@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::Digest;
+use crate::object::read_from_objects;
 
 /// What a registry says about a piece of content: its type, digest and size.
 ///
 /// `null` is read as absent, as Go servers write it. A size below zero, a fraction or a digest of unknown form is an error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub struct Descriptor {
     /// Type of the content.
     pub media_type: String,
@@ -45,6 +46,7 @@ pub struct Descriptor {
 
 /// What machine an image is for (OCI image specification 1.1, "platform" of an index entry).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Platform {
     /// CPU, as Go names it.
     pub architecture: String,
@@ -61,6 +63,8 @@ pub struct Platform {
     )]
     pub os_version: Option<String>,
 }
+
+read_from_objects!(Descriptor, Platform);
 
 impl Descriptor {
     /// A descriptor with the three required members.
@@ -114,5 +118,7 @@ mod tests {
         assert!(read(r#"{"mediaType":"a/b","digest":"sha256:zz","size":2}"#.into()).is_err());
         let twice = format!(r#"{{"mediaType":"a/b","digest":"{digest}","size":2,"size":3}}"#);
         assert!(read(twice).is_err(), "a member that stands twice was read");
+        let array = format!(r#"["a/b","{digest}",2]"#);
+        assert!(read(array).is_err(), "an array was read as an object");
     }
 }

@@ -7,6 +7,7 @@ mod content;
 mod descriptor;
 mod digest;
 mod manifest;
+mod object;
 mod reference;
 
 pub mod media;

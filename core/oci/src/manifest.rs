@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::descriptor::null_is_default;
+use crate::object::read_from_objects;
 use crate::{Descriptor, media};
 
 /// An image manifest: an image, or an artifact such as a signature.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub struct Image {
     /// Always 2.
     pub schema_version: u8,
@@ -38,7 +39,7 @@ pub struct Image {
 
 /// An index: images for several platforms, or a list of referrers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub struct Index {
     /// Always 2.
     pub schema_version: u8,
@@ -65,7 +66,7 @@ pub struct Index {
 
 /// The artifact manifest that was retired before OCI 1.1 was final; still found in registries.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub struct RetiredArtifact {
     /// Its own type.
     pub media_type: String,
@@ -86,6 +87,8 @@ pub struct RetiredArtifact {
     )]
     pub annotations: BTreeMap<String, String>,
 }
+
+read_from_objects!(Image, Index, RetiredArtifact);
 
 /// A manifest of one of the kinds this project reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -312,6 +315,23 @@ mod tests {
             Manifest::parse(media::OCI_MANIFEST, twice.as_bytes()),
             Err(ManifestError::Json { .. })
         ));
+    }
+
+    #[test]
+    fn att_35_an_array_is_no_manifest() {
+        let config = format!("{{{}}}", config());
+        let config = &config[10..config.len() - 1];
+        let array = format!("[2,null,null,{config},[],null,{{}}]");
+        let refused = Manifest::parse(media::OCI_MANIFEST, array.as_bytes());
+        assert!(
+            matches!(refused, Err(ManifestError::Json { .. })),
+            "{refused:?}"
+        );
+        let index = Manifest::parse(media::OCI_INDEX, b"[2,null,null,[],null,{}]");
+        assert!(
+            matches!(index, Err(ManifestError::Json { .. })),
+            "{index:?}"
+        );
     }
 
     proptest::proptest! {
