@@ -26,7 +26,7 @@ pub(crate) fn verify(extra: &[&str]) -> Result<End> {
     }
     let measured = target().join("criterion");
     println!(
-        "\nmedian time of one verification (chain of two), beside its three bare signature checks\n"
+        "\nmedian time of one verification (chain of two), beside its two bare signature checks\n"
     );
     println!("key        bare us     jws us   ratio    cose us   ratio");
     let mut missed = Vec::new();
