@@ -29,7 +29,9 @@ fn it_needs_nothing_and_fits_the_screen() {
     ] {
         assert!(ran.stdout.contains(word), "no {word} in {}", ran.stdout);
     }
-    for line in ran.stdout.lines() {
+    // where the program lies is not ours to shorten
+    let shown = ran.stdout.replace(env!("CARGO_BIN_EXE_ratify"), "ratify");
+    for line in shown.lines() {
         assert!(line.chars().count() <= 100, "{line}");
     }
     assert_eq!(
