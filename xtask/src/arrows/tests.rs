@@ -34,18 +34,18 @@ type Package<'a> = (&'a str, &'a [Dependency<'a>]);
 /// A workspace of `(folder or name, dependencies)`; with a `/` it is a crate of ours.
 fn workspace(packages: &[Package<'_>]) -> Graph {
     let declared = |(name, kind, optional): &Dependency<'_>| {
-        let path = name.contains('/').then(|| format!("/root/{name}"));
+        let path = name.contains('/').then(|| format!("/checkout/{name}"));
         json!({ "name": name, "kind": kind, "optional": optional, "path": path })
     };
     let resolved = |(name, kind, _): &Dependency<'_>| json!({ "pkg": name, "dep_kinds": [{ "kind": kind, "target": null }] });
     let list = |of: &dyn Fn(&Package<'_>) -> Value| -> Value { packages.iter().map(of).collect() };
     let metadata = json!({
-        "workspace_root": "/root",
+        "workspace_root": "/checkout",
         "packages": list(&|(name, dependencies)| json!({
             "id": name,
             "name": name,
             "source": if name.contains('/') { Value::Null } else { json!("registry") },
-            "manifest_path": format!("/root/{name}/Cargo.toml"),
+            "manifest_path": format!("/checkout/{name}/Cargo.toml"),
             "dependencies": dependencies.iter().map(declared).collect::<Value>(),
         })),
         "resolve": { "nodes": list(&|(name, dependencies)| json!({
@@ -162,7 +162,7 @@ fn a_crate_without_a_row_and_a_row_without_a_crate_are_broken() {
 #[test]
 fn a_path_outside_the_workspace_is_refused() {
     let metadata = json!({
-        "workspace_root": "/root",
+        "workspace_root": "/checkout",
         "packages": [{
             "id": "x", "name": "x", "source": null,
             "manifest_path": "/elsewhere/Cargo.toml", "dependencies": [],
