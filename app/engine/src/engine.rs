@@ -144,26 +144,22 @@ impl Engine {
         join_all(self.snapshot.stores().iter().map(ask)).await
     }
 
-    /// Findings of verifiers that need neither the image nor its artifacts. Per artifact type only the first verifier
-    /// by name has a say, as over artifacts.
+    /// Findings of verifiers that need neither the image nor its artifacts. Per artifact type only the first verifier has
+    /// a say, as over artifacts; which one that is goes by its place, because names need not differ.
     fn fixed_findings(&self, reference: &Reference) -> Vec<Finding> {
         let verifiers = self.snapshot.verifiers();
-        let first = |finding: &Finding| {
-            let reads = |one: &&Verifier| {
-                one.artifact_types()
-                    .iter()
-                    .any(|t| t == "*" || *t == finding.artifact_type)
-            };
-            verifiers
-                .iter()
-                .find(reads)
-                .is_none_or(|verifier| verifier.name() == finding.verifier)
+        let reads = |verifier: &Verifier, artifact_type: &str| {
+            let mut types = verifier.artifact_types().iter();
+            types.any(|one| one == "*" || one == artifact_type)
         };
-        verifiers
-            .iter()
-            .filter_map(|one| one.without_artifacts(reference))
-            .filter(first)
-            .collect()
+        let finding = |(place, verifier): (usize, &Verifier)| {
+            let finding = verifier.without_artifacts(reference)?;
+            let first = verifiers
+                .iter()
+                .position(|one| reads(one, &finding.artifact_type));
+            (first == Some(place)).then_some(finding)
+        };
+        verifiers.iter().enumerate().filter_map(finding).collect()
     }
 
     /// Whether every verifier has said all it will say without looking.
@@ -205,7 +201,10 @@ impl Engine {
         let plan = self.plan(reference, &subject, discoveries, now, deadline);
         progress(Progress::Listed(plan.tasks.len()));
         let mut findings = plan.findings;
-        findings.findings = self.judge(plan.tasks, progress).await;
+        findings
+            .findings
+            .extend(self.judge(plan.tasks, progress).await);
+        findings.findings.sort_by(|a, b| order(a).cmp(&order(b)));
         Ok(findings)
     }
 
@@ -243,6 +242,7 @@ impl Engine {
         let mut plan = Plan::default();
         let mut seen = HashSet::new();
         let mut taken: HashMap<String, usize> = HashMap::new();
+        let mut refused = HashSet::new();
         for (store, discovery) in self.snapshot.stores().iter().zip(discoveries) {
             let listing = match discovery.listing {
                 Ok(listing) => listing,
@@ -258,28 +258,32 @@ impl Engine {
                 let Some(verifier) = self.reader(reference, &artifact) else {
                     continue;
                 };
-                if !seen.insert(artifact.descriptor.digest.clone()) {
+                // the same manifest under another type is another claim, for another verifier
+                let artifact_type = artifact.artifact_type().to_owned();
+                if !seen.insert((artifact.descriptor.digest.clone(), artifact_type.clone())) {
                     continue;
                 }
                 let count = taken.entry(verifier.name().to_owned()).or_default();
                 *count += 1;
-                if *count > self.snapshot.limits().artifacts_per_verifier {
-                    plan.findings.over_budget = plan
-                        .findings
-                        .over_budget
-                        .or_else(|| Some(self.over_budget(verifier)));
-                    continue;
-                }
+                let within = *count <= self.snapshot.limits().artifacts_per_verifier;
+                let too_many = self.over_budget(verifier);
                 let (verifier, store, subject) =
                     (verifier.clone(), Arc::clone(store), Arc::clone(subject));
-                plan.tasks.push(Task {
+                let task = Task {
                     verifier,
                     store,
                     subject,
                     artifact,
                     now,
                     deadline,
-                });
+                };
+                if within {
+                    plan.tasks.push(task);
+                } else if refused.insert((task.verifier.name().to_owned(), artifact_type)) {
+                    // its type is known, so one rejection of that type says it all
+                    let rejected = task.finding(Verdict::Rejected(too_many));
+                    plan.findings.findings.push(rejected);
+                }
             }
         }
         plan
@@ -334,7 +338,6 @@ impl Engine {
                         "judging this artifact failed unexpectedly",
                     );
                     let owner = owners.remove(&panicked.id());
-                    findings.extend(owner.map(|task| task.finding(Verdict::Rejected(reason))));
                 }
             }
         }
@@ -346,8 +349,14 @@ impl Engine {
         &self,
         reference: &Reference,
         subject: Option<Descriptor>,
-        findings: Findings,
+        mut findings: Findings,
     ) -> Report {
+        let types = self
+            .snapshot
+            .verifiers()
+            .iter()
+            .flat_map(Verifier::artifact_types);
+        findings.read = types.cloned().collect();
         let decision = self.snapshot.policy().decide(&findings);
         Report {
             reference: reference.clone(),

@@ -79,12 +79,10 @@ impl ConfigPolicy {
             .findings
             .iter()
             .map(|finding| finding.artifact_type.as_str());
-        let types: BTreeSet<&str> = self
-            .listed
-            .keys()
-            .map(String::as_str)
-            .chain(found)
-            .collect();
+        // what was not seen may be of any type that is read, and a type nobody saw must not count as one that is not there
+        let unseen = all.read.iter().filter(|_| !certain).map(String::as_str);
+        let listed = self.listed.keys().map(String::as_str);
+        let types: BTreeSet<&str> = listed.chain(found).chain(unseen).collect();
         let mut undecided = None;
         let mut denied = Vec::new();
         for artifact_type in types {

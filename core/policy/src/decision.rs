@@ -1,5 +1,7 @@
 //! What a policy is given and what it answers.
 
+use std::collections::BTreeSet;
+
 use ratify_verify::{Basis, Finding, Reason, ReasonCode, Verdict};
 
 /// Everything that was found out about one image.
@@ -9,8 +11,10 @@ pub struct Findings {
     pub findings: Vec<Finding>,
     /// Why the list of artifacts may lack some that exist (a store failed); such artifacts could be of any type.
     pub incomplete: Option<Reason>,
-    /// Why some listed artifacts were not judged (more than the limit).
+    /// Why there may be artifacts that were not looked at (more than the limit); they could be of any type, too.
     pub over_budget: Option<Reason>,
+    /// The artifact types that the verifiers read; `*` is every type. What was not seen may be of each of them.
+    pub read: BTreeSet<String>,
 }
 
 /// The decision about one image.

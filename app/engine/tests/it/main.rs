@@ -4,5 +4,6 @@
 
 mod fixture;
 mod requests;
+mod several;
 mod verdicts;
 mod waiting;

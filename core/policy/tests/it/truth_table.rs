@@ -229,3 +229,38 @@ fn v_4_1_only_any_and_all_are_words() {
         "what v1.4 does without a `default`"
     );
 }
+
+#[test]
+fn decision_2_a_type_that_is_read_and_was_not_seen_may_be_in_the_part_that_was_not_listed() {
+    let table = [("A", "admit"), ("Ai", "undecided"), ("Ao", "deny")];
+    for (found, expected) in table {
+        for read in [OTHER, "*"] {
+            let all = Findings {
+                read: [TYPE.to_owned(), read.to_owned()].into(),
+                ..findings(found)
+            };
+            for default in [Requirement::Any, Requirement::All] {
+                let policy =
+                    ConfigPolicy::new([(TYPE.to_owned(), Requirement::Any)].into(), default);
+                assert_eq!(
+                    word(&policy.decide(&all)),
+                    expected,
+                    "{found} {read} {default:?}"
+                );
+            }
+        }
+        let only = Findings {
+            read: [TYPE.to_owned()].into(),
+            ..findings(found)
+        };
+        let policy = ConfigPolicy::new(
+            [(TYPE.to_owned(), Requirement::Any)].into(),
+            Requirement::All,
+        );
+        assert_eq!(
+            word(&policy.decide(&only)),
+            "admit",
+            "nothing else is read: {found}"
+        );
+    }
+}
