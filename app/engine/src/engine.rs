@@ -338,10 +338,10 @@ impl Engine {
                         "judging this artifact failed unexpectedly",
                     );
                     let owner = owners.remove(&panicked.id());
+                    findings.extend(owner.map(|task| task.finding(Verdict::Rejected(reason))));
                 }
             }
         }
-        findings.sort_by(|a, b| order(a).cmp(&order(b)));
         findings
     }
 
