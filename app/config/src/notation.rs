@@ -50,9 +50,13 @@ pub(crate) fn unavailable(place: &Place, spec: OtherSpec, notes: &mut Notes) -> 
         notes,
     );
     let (name, verifier_type) = (shown(&spec.name), shown(&spec.verifier_type));
-    let reason = format!(
-        "verifier `{name}` is of type `{verifier_type}`, which is not available in this version, expected `{VERIFIER_TYPE}`"
-    );
+    let reason = if spec.nested {
+        format!("verifier `{name}` has `nestedReferences`, which is not available in this version")
+    } else {
+        format!(
+            "verifier `{name}` is of type `{verifier_type}`, which is not available in this version, expected `{VERIFIER_TYPE}`"
+        )
+    };
     notes.warn(
         place,
         format!("{reason}; every artifact it reads is rejected"),
@@ -73,7 +77,8 @@ impl<'e> NotationConfig<'e> {
         notes: &mut Notes,
     ) -> Result<Self, Misplaced> {
         let types_place = place.member("artifactTypes");
-        let types = spec.artifact_types.filter(|types| !types.is_empty());
+        let types = spec.artifact_types;
+        let types = types.filter(|types| !types.trim_matches([',', ' ', '\t']).is_empty());
         let types = types.ok_or_else(|| {
             const EXPECTED: &str = "artifact types separated by commas, such as `application/vnd.cncf.notary.signature`";
             Problem::Missing { expected: EXPECTED }.at(types_place.clone())

@@ -18,11 +18,17 @@ pub(crate) fn artifact_types(
     place: &Place,
     notes: &mut Notes,
 ) -> Vec<String> {
+    let written = written.filter(|types| !types.trim_matches([',', ' ', '\t']).is_empty());
     let types: Vec<&str> = written.unwrap_or(absent).split(',').collect();
     if types.iter().any(|one| one.trim() != *one) {
         notes.warn(place, "has blanks around artifact types; they are left out");
     }
-    types.into_iter().map(|one| one.trim().to_owned()).collect()
+    let trimmed = types.into_iter().map(str::trim);
+    // an empty name would be that of artifacts without a type, which nobody means by a comma too many
+    trimmed
+        .filter(|one| !one.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// A verifier and where it is written.

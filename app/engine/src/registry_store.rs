@@ -134,6 +134,7 @@ fn answer(error: &Error) -> Answer {
         Error::NotFound { .. } => Answer::Absent,
         Error::TooLarge { .. } => Answer::TooLarge,
         Error::Mismatch { source, .. } => Answer::Mismatch(source.clone()),
+        _ if error.kind() == FailureKind::Content => Answer::Malformed(reason_of(error)),
         _ => Answer::Failed(FetchFailure(reason_of(error))),
     }
 }

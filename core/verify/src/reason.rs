@@ -79,7 +79,7 @@ reason_codes! {
     Internal = "INTERNAL", "A part of this program failed; that denies.",
         "Report this as a defect, with the log.";
     // the signature as an artifact
-    SignatureUnavailable = "SIGNATURE_UNAVAILABLE", "A listed signature is not in the registry, or is too large.",
+    SignatureUnavailable = "SIGNATURE_UNAVAILABLE", "A listed signature is not in the registry, is too large, or is not served as what it is.",
         "Push the signature again.";
     SignatureContentMismatch = "SIGNATURE_CONTENT_MISMATCH", "The registry returned other bytes than the digest of the signature names.",
         "Do not trust this registry before it is mended.";

@@ -36,6 +36,8 @@ pub enum Answer {
     TooLarge,
     /// Other bytes came than the digest or size names.
     Mismatch(ContentMismatch),
+    /// What came cannot be what was asked for: another content type, embedded data that is no base64.
+    Malformed(Reason),
     /// It could not be fetched; whether it exists is not known.
     Failed(FetchFailure),
 }

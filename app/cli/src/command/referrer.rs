@@ -142,6 +142,7 @@ impl Wanted {
             Answer::Mismatch(mismatch) => {
                 Reason::new(ReasonCode::SignatureContentMismatch, mismatch)
             }
+            Answer::Malformed(reason) => reason,
             Answer::Failed(failure) => failure.0,
         };
         Err(Error::Content(reason))

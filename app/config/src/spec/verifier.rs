@@ -53,6 +53,8 @@ pub(crate) struct OtherSpec {
     pub(crate) verifier_type: String,
     /// Comma-separated; `None` if nothing is written.
     pub(crate) artifact_types: Option<String>,
+    /// It is of a type that is available, but wants its artifacts' own artifacts judged, which is not.
+    pub(crate) nested: bool,
 }
 
 impl Spec for VerifierSpec {
@@ -69,16 +71,24 @@ impl Spec for VerifierSpec {
                 type_is_written,
                 verifier_type,
                 artifact_types,
+                nested: false,
+            }));
+        }
+        // v1.4 would judge what refers to the signature by the whole policy, and deny where nothing does
+        if fields
+            .text("nestedReferences")?
+            .is_some_and(|text| !text.is_empty())
+        {
+            return Ok(Self::Other(OtherSpec {
+                name,
+                type_is_written,
+                verifier_type,
+                artifact_types,
+                nested: true,
             }));
         }
         if fields.any("source")?.is_some() {
             fields.warn("source", "has no effect: `notation` is built in");
-        }
-        if fields.any("nestedReferences")?.is_some() {
-            fields.warn(
-                "nestedReferences",
-                "has no effect: signatures have no nested references",
-            );
         }
         Ok(Self::Notation(NotationSpec {
             name,

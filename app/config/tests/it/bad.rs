@@ -212,7 +212,7 @@ fn rows() -> Vec<(Value, &'static str)> {
         ),
         (
             verifier("artifactTypes", json!(",")),
-            "verifier.plugins[0]: the verifier `notation` has no artifact types, expected at least `application/vnd.cncf.notary.signature`",
+            "verifier.plugins[0].artifactTypes: is missing, expected artifact types separated by commas, such as `application/vnd.cncf.notary.signature`",
         ),
         (
             verifier("verificationCerts", json!("~/certs")),

@@ -242,11 +242,6 @@ fn what_has_no_effect_is_told() {
         "authProvider": { "name": "dockerConfig", "configPath": "~/none.json" },
     });
     let config = set(minimal(), "/store/plugins/0", store);
-    let config = set(
-        config,
-        "/verifier/plugins/0/nestedReferences",
-        json!(SIGNATURE),
-    );
     let config = set(config, "/verifier/plugins/0/source", json!({}));
     let config = set(
         config,
@@ -263,12 +258,58 @@ fn what_has_no_effect_is_told() {
         "store.plugins[0].cacheEnabled: has no effect in this version",
         "store.plugins[0].source: has no effect: `oras` is built in",
         "verifier.plugins[0].source: has no effect: `notation` is built in",
-        "verifier.plugins[0].nestedReferences: has no effect: signatures have no nested references",
         "verifier.plugins[0].artifactTypes: has blanks around artifact types; they are left out",
         "store.plugins[0].authProvider.configPath: is not there, so no registry can be asked",
         "policy.plugin.artifactVerificationPolicies[\"c/d\"]: no verifier reads `c/d`, so every image will be denied",
     ];
     assert_eq!(home.warnings(&config), expected);
+}
+
+#[test]
+fn decision_10_nested_references_make_a_verifier_that_rejects() {
+    let home = Home::new();
+    home.authority("certs/root.pem", "root");
+    let nested = |value: &str| {
+        set(
+            minimal(),
+            "/verifier/plugins/0/nestedReferences",
+            json!(value),
+        )
+    };
+    let loaded = home.load(&nested(SIGNATURE)).unwrap();
+    let verifiers = loaded.snapshot.verifiers();
+    assert!(
+        matches!(verifiers, [Verifier::Unavailable(one)] if one.artifact_types == [SIGNATURE]),
+        "{verifiers:?}"
+    );
+    let loaded = home.load(&nested("")).unwrap();
+    assert!(matches!(
+        loaded.snapshot.verifiers(),
+        [Verifier::Notation(_)]
+    ));
+}
+
+#[test]
+fn decision_10_blank_artifact_types_are_every_type_and_commas_name_none() {
+    let home = Home::new();
+    for (written, read) in [
+        ("", vec!["*"]),
+        (" , ", vec!["*"]),
+        ("a/b,", vec!["a/b"]),
+        (",a/b, c/d", vec!["a/b", "c/d"]),
+    ] {
+        let config = with_verifier(json!({ "name": "report", "artifactTypes": written }));
+        let loaded = home.load(&config).unwrap();
+        let verifiers = loaded.snapshot.verifiers();
+        assert_eq!(
+            verifiers
+                .iter()
+                .map(Verifier::artifact_types)
+                .collect::<Vec<_>>(),
+            [read],
+            "`{written}`"
+        );
+    }
 }
 
 #[test]

@@ -200,6 +200,47 @@ async fn a_listed_signature_that_is_not_there() {
 }
 
 #[tokio::test]
+async fn decision_5_a_listed_signature_that_is_served_as_something_else_is_rejected() {
+    let fixture = Fixture::new().await;
+    let signature = fixture.sign();
+    let digest = signature.descriptor().digest.to_string();
+    let lie = Fault::ContentType("text/html".into());
+    fixture
+        .registry
+        .fault(Match::path(digest), Times::Always, lie);
+    expect(&fixture, "deny SIGNATURE_UNAVAILABLE").await;
+}
+
+#[tokio::test]
+async fn a_signature_listed_under_another_type_counts_for_neither() {
+    let fixture = Fixture::new().await;
+    let signature = fixture.sign();
+    let mut listed = signature.referrer();
+    listed.artifact_type = Some("application/spdx+json".to_owned());
+    let subject = fixture.image.descriptor();
+    let artifact = ratify_verify::Artifact { descriptor: listed };
+    let engine = fixture.engine();
+    let verifier = &engine.snapshot().verifiers()[0];
+    let of = ratify_verify::Subject {
+        repository: fixture.pinned().repository().clone(),
+        descriptor: subject.clone(),
+    };
+    let mut session = verifier.begin(&of, &artifact);
+    session.step(Vec::new(), fixture.now);
+    let packed = signature.packed();
+    let content = ratify_oci::Content::check(&packed.descriptor, packed.bytes.clone()).unwrap();
+    let step = session.step(vec![ratify_verify::Answer::Content(content)], fixture.now);
+    let ratify_verify::Step::Done(finding) = step else {
+        panic!("asked for the envelope: {step:?}");
+    };
+    let code = finding.verdict.reason().map(ratify_verify::Reason::code);
+    assert_eq!(
+        code,
+        Some(ratify_verify::ReasonCode::SignatureManifestInvalid)
+    );
+}
+
+#[tokio::test]
 async fn subject_not_found_may_have_been_pushed_a_second_ago() {
     let fixture = Fixture::signed().await;
     let missing = fixture

@@ -58,6 +58,11 @@ pub(super) enum SignatureManifestError {
         "the signature's manifest has artifact type `{0}`, expected `{SIGNATURE_ARTIFACT_TYPE}`"
     )]
     ArtifactType(String),
+    /// Listed under a type that its manifest cannot have: the policy would count it as an artifact of that type.
+    #[error(
+        "the signature is listed with artifact type `{0}`, expected `{SIGNATURE_ARTIFACT_TYPE}`"
+    )]
+    ListedType(String),
     /// N D-23, D-24.
     #[error("the signature's manifest has a config of type `{found}`, expected `{expected}`")]
     Config {
@@ -101,6 +106,7 @@ impl SignatureManifestError {
             | Self::Shape { .. }
             | Self::Manifest(_)
             | Self::ArtifactType(_)
+            | Self::ListedType(_)
             | Self::Config { .. }
             | Self::NoSubject(_)
             | Self::Layers(_) => ReasonCode::SignatureManifestInvalid,
@@ -123,6 +129,14 @@ pub(super) fn check_listed(descriptor: &Descriptor) -> Result<(), SignatureManif
         ));
     }
     check_size("manifest", descriptor.size, MAX_MANIFEST)
+}
+
+/// What proved to be a signature must not be listed as something else: a policy counts it under the type of the listing.
+pub(super) fn check_listed_type(descriptor: &Descriptor) -> Result<(), SignatureManifestError> {
+    match descriptor.artifact_type.as_deref() {
+        None | Some("" | SIGNATURE_ARTIFACT_TYPE) => Ok(()),
+        Some(other) => Err(SignatureManifestError::ListedType(other.to_owned())),
+    }
 }
 
 /// Read the manifest of a signature that is said to be about `subject`.

@@ -80,6 +80,7 @@ impl Session {
         let content = content("manifest", &self.artifact.descriptor, answers)?;
         let layer = manifest::parse(&content, &self.subject.descriptor);
         let layer = layer.map_err(|error| reject(&error))?;
+        manifest::check_listed_type(&self.artifact.descriptor).map_err(|error| reject(&error))?;
         Ok(State::Envelope(Box::new(layer)))
     }
 
@@ -144,6 +145,10 @@ fn content(part: &str, wanted: &Descriptor, mut answers: Vec<Answer>) -> Result<
         Answer::Mismatch(mismatch) => rejected(
             ReasonCode::SignatureContentMismatch,
             format!("the signature's {part}: {mismatch}"),
+        ),
+        Answer::Malformed(reason) => rejected(
+            ReasonCode::SignatureUnavailable,
+            format!("the signature's {part} `{digest}`: {}", reason.detail()),
         ),
         Answer::Failed(failure) => Err(Verdict::Unknown(failure.0)),
     }

@@ -10,7 +10,11 @@ use ratify_oci::Repository;
 const MAX_SCOPE: usize = 520;
 
 /// Hosts that are the registry `docker.io` under another name (N P-06).
-const DOCKER_HUB_ALIASES: [&str; 2] = ["index.docker.io", "registry-1.docker.io"];
+const DOCKER_HUB_ALIASES: [&str; 3] = [
+    "index.docker.io",
+    "registry-1.docker.io",
+    "registry.hub.docker.com",
+];
 
 /// Why a text is not a registry scope.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,7 +40,7 @@ pub(super) enum Scope {
 }
 
 /// A repository whose registry is written in one way only, so that another spelling of the same registry cannot slip past
-/// a statement (N P-06): lower case, without the port 443, Docker Hub as `docker.io`.
+/// a statement (N P-06): lower case, without the default ports 80 and 443, Docker Hub as `docker.io`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct CanonicalRepository(String);
 
@@ -103,7 +107,9 @@ fn canonical(registry: &str, name: &str) -> Option<CanonicalRepository> {
         &host
     };
     Some(CanonicalRepository(match port {
-        None | Some(443) => format!("{host}/{name}"),
+        // which of the two is the default depends on how the registry is reached, which is not known here; to take both
+        // for it can only join statements, and two that become one are an error of the document
+        None | Some(80 | 443) => format!("{host}/{name}"),
         Some(port) => format!("{host}:{port}/{name}"),
     }))
 }

@@ -796,7 +796,10 @@ fn n_p_06_another_spelling_of_the_registry_does_not_slip_past() {
         "registry.example.com:0443/web",
         "index.docker.io/org/app",
         "registry-1.docker.io/org/app",
+        "registry.hub.docker.com/org/app",
         "docker.io:443/org/app",
+        "registry.example.com:80/web",
+        "registry.example.com:080/web",
         "org/app",
         "10.0.0.1:443/x",
     ] {
@@ -818,8 +821,8 @@ fn n_p_06_another_spelling_of_the_registry_does_not_slip_past() {
         assert_eq!(selected(&policy, reference), None, "{reference}");
     }
     for reference in [
-        "registry.example.com:80/web",
         "registry.example.com:8443/web",
+        "registry.example.com:8080/web",
     ] {
         assert_eq!(
             selected(&policy, reference).as_deref(),
