@@ -93,8 +93,8 @@ impl HostState {
         lock(&self.paused_until).is_some_and(|until| until > Instant::now())
     }
 
-    /// Wait until the host may be asked and has a free place. A pause longer than the deadline fails at once, without
-    /// a request.
+    /// Wait until the host may be asked and has a free place. A pause that lasts longer than the caller's patience fails at
+    /// once, without a request.
     pub(crate) async fn enter(&self, deadline: Deadline) -> Result<Pass<'_>, Error> {
         loop {
             self.wait_for_pause(deadline).await?;
@@ -113,7 +113,7 @@ impl HostState {
         let Some(until) = until.filter(|until| *until > Instant::now()) else {
             return Ok(());
         };
-        if until >= deadline.instant() {
+        if until >= deadline.patience() {
             return Err(Error::RateLimited {
                 host: self.authority.clone(),
                 retry_after: Some(until.saturating_duration_since(Instant::now())),
@@ -310,6 +310,22 @@ mod tests {
                 .is_ok()
         );
         assert_eq!(lock(&state.gate.size).now, 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_beyond_the_patience_fails_at_once() {
+        let origin = Origin::of(&Url::parse("https://a.example/").unwrap()).unwrap();
+        let state = Hosts::new(8).state(&origin);
+        state.rate_limited(Duration::from_secs(3));
+        let start = Instant::now();
+        let deadline = Deadline::after(Duration::from_secs(9));
+        let hasty = deadline.with_patience(start + Duration::from_secs(3));
+        let refused = state.enter(hasty).await.err();
+        assert!(matches!(refused, Some(Error::RateLimited { .. })));
+        assert_eq!(start.elapsed(), Duration::ZERO);
+        let patient = deadline.with_patience(start + Duration::from_secs(4));
+        assert!(state.enter(patient).await.is_ok());
+        assert_eq!(start.elapsed().as_secs(), 3);
     }
 
     #[test]

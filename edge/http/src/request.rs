@@ -93,7 +93,7 @@ pub struct Request<'a> {
     pub body: Body,
     /// The most bytes of an answer with a 2xx status.
     pub limit: Limit,
-    /// When to give up, pauses and repetitions included.
+    /// When to give up, pauses and repetitions included; no pause begins that would outlast its patience.
     pub deadline: Deadline,
     /// Counts each request that goes out for this question: the first, repetitions and redirects.
     pub counter: Option<&'a AtomicU64>,

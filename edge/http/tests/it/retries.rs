@@ -164,6 +164,39 @@ async fn no_repetition_outlives_the_deadline() {
 }
 
 #[tokio::test]
+async fn no_repetition_outlives_the_patience() {
+    for (status, header) in [
+        ("503 Service Unavailable", "retry-after: 5\r\n"),
+        ("429 Too Many Requests", "retry-after: 5\r\n"),
+    ] {
+        let server = Server::start(move |_, _| response(status, header, "")).await;
+        let client = client();
+        let start = Instant::now();
+        for _ in 0..2 {
+            let mut request = get(&server, "/");
+            let patience = Instant::now() + Duration::from_secs(1);
+            request.deadline = patient().with_patience(patience);
+            let outcome = client.send(request).await;
+            assert!(
+                !matches!(&outcome, Ok(answer) if answer.status.is_success()),
+                "{outcome:?}"
+            );
+        }
+        assert!(start.elapsed() < Duration::from_secs(3), "{status}");
+        let most = if status.starts_with("429") { 1 } else { 2 };
+        assert_eq!(server.heads().len(), most, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_under_way_may_outlive_the_patience() {
+    let server = Server::start(|_, _| response("200 OK", "", "fine")).await;
+    let mut request = get(&server, "/");
+    request.deadline = patient().with_patience(Instant::now());
+    assert_eq!(&client().send(request).await.unwrap().body[..], b"fine");
+}
+
+#[tokio::test]
 async fn no_more_than_so_many_at_once() {
     let server = Server::start(|_, head| {
         if head.contains("/stall") {
