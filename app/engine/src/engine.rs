@@ -362,7 +362,8 @@ impl Engine {
             reference: reference.clone(),
             subject,
             decision,
-            findings: findings.findings,
+            findings: findings.findings.into(),
+            remembered: false,
         }
     }
 }
@@ -379,7 +380,8 @@ fn failed(reference: &Reference, subject: Option<Descriptor>, decision: Decision
         reference: reference.clone(),
         subject,
         decision,
-        findings: Vec::new(),
+        findings: Arc::default(),
+        remembered: false,
     }
 }
 

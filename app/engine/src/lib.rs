@@ -5,6 +5,7 @@
 //! sees one snapshot from start to end. It knows no command line, no server, no cluster and no configuration file.
 
 mod cosign_tag;
+mod dispatcher;
 mod engine;
 mod judge;
 mod registry_store;
@@ -13,6 +14,7 @@ mod snapshot;
 mod store;
 
 pub use cosign_tag::{COSIGN_ARTIFACT_TYPE, CosignTagStore};
+pub use dispatcher::{CacheOptions, Call, Dispatcher, DispatcherOptions, JudgedSink, Stats};
 pub use engine::{Discovery, Engine, Progress, ProgressSink};
 pub use registry_store::{RegistryStore, reason_of};
 pub use report::Report;

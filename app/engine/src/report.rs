@@ -1,5 +1,7 @@
 //! What came of one image.
 
+use std::sync::Arc;
+
 use ratify_oci::{Descriptor, Reference};
 use ratify_policy::Decision;
 use ratify_verify::{Finding, Reason, ReasonCode};
@@ -13,8 +15,10 @@ pub struct Report {
     pub subject: Option<Descriptor>,
     /// The decision.
     pub decision: Decision,
-    /// The findings, by verifier name and digest.
-    pub findings: Vec<Finding>,
+    /// The findings, by verifier name and digest; those of verifiers that need not look come last.
+    pub findings: Arc<[Finding]>,
+    /// Whether it was remembered from an earlier request.
+    pub remembered: bool,
 }
 
 impl Report {

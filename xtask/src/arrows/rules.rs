@@ -62,7 +62,7 @@ const KUBE_AND_JUDGES: &[&str] = &[
 const KUBE_AND_REGISTRY: &[&str] = &["kube", "kube-client", "axum", "clap", "ratify-registry"];
 
 /// Every crate of the workspace, inner to outer.
-pub(crate) const ROWS: [Row; 13] = [
+pub(crate) const ROWS: [Row; 14] = [
     row("core/oci", &[], WORLDLY),
     row("core/verify", &["core/oci"], WORLDLY),
     row("core/policy", &["core/verify", "core/oci"], WORLDLY),
@@ -98,6 +98,11 @@ pub(crate) const ROWS: [Row; 13] = [
         ],
         KUBE,
     ),
+    row(
+        "app/server",
+        &["core/oci", "core/verify", "core/policy", "app/engine"],
+        KUBE,
+    ),
     Row {
         folder: "app/cli",
         may_use: &[
@@ -109,6 +114,7 @@ pub(crate) const ROWS: [Row; 13] = [
             "edge/keys",
             "app/engine",
             "app/config",
+            "app/server",
         ],
         // it signs: in the product only for `ratify demo`
         by_feature: &["tests/testkit"],

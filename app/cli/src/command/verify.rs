@@ -68,7 +68,7 @@ fn print(
 
 /// One line for the decision, and one for each finding where somebody looks closely.
 fn log(report: &Report, time: Duration) {
-    for finding in &report.findings {
+    for finding in report.findings.iter() {
         let artifact = finding
             .artifact
             .as_ref()

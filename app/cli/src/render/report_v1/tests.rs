@@ -14,7 +14,8 @@ fn report(decision: Decision, findings: Vec<Finding>) -> Report {
         reference: IMAGE.parse().unwrap(),
         subject: Some(Descriptor::new(media::OCI_MANIFEST, digest, 2)),
         decision,
-        findings,
+        findings: findings.into(),
+        remembered: false,
     }
 }
 

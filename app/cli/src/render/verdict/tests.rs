@@ -63,7 +63,8 @@ fn report(decision: Decision, findings: Vec<Finding>) -> Report {
             2,
         )),
         decision,
-        findings,
+        findings: findings.into(),
+        remembered: false,
     }
 }
 

@@ -1,0 +1,9 @@
+//! The admission server: Gatekeeper's external data over HTTPS, health and metrics.
+//!
+//! `transport` accepts connections and gives them up in time; `face` speaks Ratify v1.4's external-data wire and turns it
+//! into questions to a [`ratify_engine::Dispatcher`]; `metrics` and `health` say how it is going. Nothing here judges,
+//! and nothing here knows where the configuration comes from: it is a [`Configuration`] in a `watch` channel.
+
+mod configuration;
+
+pub use configuration::{Arrival, Configuration, Timeouts};
