@@ -30,7 +30,8 @@ usage: cargo xtask <task>
   arrows                       check that no crate depends on what its ring may not see
   gen [--check]                write the generated pages of docs/reference, or only compare
   deny                         check bans, licences and sources of all dependencies
-  peers [NAME..]               build real counterparts into the cache (needs Go)
+  peers [NAME..]               build real counterparts into the cache (needs Go): those of the
+                               tests, or these names and groups (test, e2e)
   peers --print                their paths as JSON; null for one that is not built
   bench verify [-- ARGS]       measure verification beside the bare signature checks
 ";

@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use anyhow::{Result, bail};
-use ratify_peers::{Cache, Go, Peer, RECIPES, Recipe};
+use ratify_peers::{Cache, Go, Group, Peer, RECIPES, Recipe};
 use serde_json::{Map, Value};
 
 use crate::End;
 
-/// Build the named counterparts, or all.
+/// Build the counterparts of these names and groups; without any, those of the tests.
 pub(crate) fn build(names: &[&str]) -> Result<End> {
     let recipes = chosen(names)?;
     let go = match Go::find() {
@@ -41,19 +41,29 @@ pub(crate) fn print() -> Result<End> {
 
 fn chosen(names: &[&str]) -> Result<Vec<Recipe>> {
     if names.is_empty() {
-        return Ok(RECIPES.to_vec());
+        return Ok(of_group(Group::Test));
     }
-    names
-        .iter()
-        .map(|name| {
-            Recipe::named(name).map_or_else(
-                || {
-                    let known: Vec<_> = RECIPES.iter().map(|recipe| recipe.name).collect();
-                    bail!("no peer is called `{name}`; there are {}", known.join(", "))
-                },
-                Ok,
-            )
-        })
+    let mut recipes = Vec::new();
+    for name in names {
+        if let Some(recipe) = Recipe::named(name) {
+            recipes.push(recipe);
+        } else if let Some(group) = Group::named(name) {
+            recipes.extend(of_group(group));
+        } else {
+            let known: Vec<_> = RECIPES.iter().map(|recipe| recipe.name).collect();
+            bail!(
+                "no peer is called `{name}`; there are {}, and the groups test and e2e",
+                known.join(", ")
+            );
+        }
+    }
+    Ok(recipes)
+}
+
+fn of_group(group: Group) -> Vec<Recipe> {
+    RECIPES
+        .into_iter()
+        .filter(|recipe| recipe.group == group)
         .collect()
 }
 
@@ -84,6 +94,18 @@ fn build_one(recipe: Recipe, go: &Go, cache: &Cache) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_takes_minutes_is_built_only_when_asked_for() {
+        let names = |words: &[&str]| -> Vec<_> {
+            let recipes = chosen(words).unwrap();
+            recipes.into_iter().map(|recipe| recipe.name).collect()
+        };
+        assert!(!names(&[]).contains(&"kube-apiserver"));
+        assert_eq!(names(&[]), names(&["test"]));
+        assert!(names(&["e2e"]).contains(&"kube-apiserver"));
+        assert_eq!(names(&["oras", "kubectl"]), ["oras", "kubectl"]);
+    }
 
     #[test]
     fn an_unknown_peer_is_named_with_the_known_ones() {

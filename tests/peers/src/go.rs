@@ -3,8 +3,11 @@
 //! The flags make builds reproducible and keep the tool chain from changing the module files
 //! or downloading another tool chain.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
 
 /// Environment of every build. `-mod=readonly` lets `go.sum` decide what is built; `local` keeps
 /// Go from fetching another Go.
@@ -71,10 +74,49 @@ impl Go {
             .chain(ARGUMENTS)
     }
 
-    /// The command that builds `package` of the module in `folder` into `binary`.
-    pub(crate) fn build(&self, folder: &Path, package: &str, binary: &Path) -> Command {
+    /// The command that builds `package` of the module in `folder` into `binary`, with
+    /// `linker_flags` besides those of every build.
+    pub(crate) fn build(
+        &self,
+        folder: &Path,
+        package: &str,
+        linker_flags: &str,
+        binary: &Path,
+    ) -> Command {
+        let mut command = self.command(folder);
+        command.args(ARGUMENTS);
+        if !linker_flags.is_empty() {
+            // the last `-ldflags` counts, so it repeats the first
+            let [.., common] = ARGUMENTS;
+            command.args(["-ldflags", &format!("{common} {linker_flags}")]);
+        }
+        command.arg("-o").arg(binary).arg(package);
+        command
+    }
+
+    /// Where the module `dependency` of the module in `folder` lies, downloaded if it is not there.
+    pub(crate) fn module_folder(&self, folder: &Path, dependency: &str) -> Result<PathBuf> {
+        let output = self
+            .command(folder)
+            .args(["mod", "download", "-json", dependency])
+            .output()
+            .context("cannot start `go mod download`")?;
+        if !output.status.success() {
+            bail!(
+                "`go mod download {dependency}` failed: {} {}",
+                String::from_utf8_lossy(&output.stdout).trim(),
+                String::from_utf8_lossy(&output.stderr).trim()
+            );
+        }
+        let module: Value = serde_json::from_slice(&output.stdout)
+            .context("`go mod download -json` did not print JSON")?;
+        let folder = module.get("Dir").and_then(Value::as_str);
+        let folder = folder.context("expected `Dir` in the output of `go mod download -json`")?;
+        Ok(PathBuf::from(folder))
+    }
+
+    fn command(&self, folder: &Path) -> Command {
         let mut command = Command::new(self.program);
-        command.args(ARGUMENTS).arg("-o").arg(binary).arg(package);
         command.current_dir(folder).envs(ENVIRONMENT);
         command
     }

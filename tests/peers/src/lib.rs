@@ -1,6 +1,7 @@
-//! Runs real counterparts beside ours: notation, oras, crane, two registries and Ratify 1.4.4.
+//! Runs real counterparts beside ours: notation, oras, crane, two registries and Ratify 1.4.4; and
+//! builds those of which `tests/e2e` makes a cluster: etcd, Kubernetes and Gatekeeper.
 //!
-//! Each counterpart is one tiny Go module in a folder next to this crate. `cargo xtask peers`
+//! Each counterpart comes from a tiny Go module in a folder next to this crate. `cargo xtask peers`
 //! builds them into a cache keyed by content; tests find them there with [`Peer::require`], run
 //! them on loopback in a home folder of their own, and stop them by process id.
 //!
@@ -19,6 +20,7 @@ mod push;
 mod ratify;
 mod recipe;
 mod registry;
+mod stamp;
 
 pub use cache::{Cache, CacheKey};
 pub use go::{Go, GoMissing};
@@ -29,7 +31,8 @@ pub use peer::Peer;
 pub use process::Outcome;
 pub use push::{crane, push_image};
 pub use ratify::{notation_config, ratify_verify};
-pub use recipe::{RECIPES, Recipe};
+pub use recipe::{Group, RECIPES, Recipe};
 pub use registry::{
     Registry, start_crane_registry, start_distribution_registry, start_referrers_registry,
 };
+pub use stamp::Stamp;

@@ -67,7 +67,7 @@ impl Peer {
         peers?.try_into().ok()
     }
 
-    /// Its name, which is also the name of its folder.
+    /// Its name.
     pub fn name(&self) -> &'static str {
         self.name
     }
