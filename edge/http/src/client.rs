@@ -12,13 +12,14 @@ use url::Url;
 
 use crate::error::transport as transport_error;
 use crate::hosts::{Gate, HostState, Hosts};
+use crate::observer::Watch;
 use crate::redirect::{self, MOST_REDIRECTS};
 use crate::request::Method;
 use crate::retry::retry_after;
 use crate::transport::Transports;
 use crate::{
-    Authorization, Certificates, Concurrency, Deadline, Error, Origin, Phase, Proxies, Request,
-    Response, Retries,
+    Authorization, Certificates, Concurrency, Deadline, Error, Observer, Origin, Outcome, Phase,
+    Proxies, Request, Response, Retries,
 };
 
 /// What is read of a body that only explains a failure. Registries' error documents have a few hundred bytes.
@@ -43,6 +44,8 @@ pub struct Options {
     pub authorities: Option<Certificates>,
     /// Certificate authorities trusted for one host alone, beside the others. Keys as of [`Origin::authority`].
     pub authorities_of: HashMap<String, Certificates>,
+    /// Who is told of each request that goes out.
+    pub observer: Option<Observer>,
 }
 
 impl Default for Options {
@@ -58,6 +61,7 @@ impl Default for Options {
             proxies: Proxies::default(),
             authorities: None,
             authorities_of: HashMap::new(),
+            observer: None,
         }
     }
 }
@@ -72,6 +76,7 @@ struct Inner {
     hosts: Hosts,
     total: Gate,
     retries: Retries,
+    observer: Option<Observer>,
     sent: AtomicU64,
 }
 
@@ -91,6 +96,7 @@ impl Client {
             hosts: Hosts::new(options.concurrency.per_host),
             total: Gate::new(options.concurrency.total),
             retries: options.retries,
+            observer: options.observer.clone(),
             sent: AtomicU64::new(0),
         }))
     }
@@ -136,7 +142,7 @@ impl Client {
 }
 
 /// What one request led to.
-enum Outcome {
+enum Attempt {
     /// Something the caller gets as it is.
     Final(Result<Response, Error>),
     /// A failure that may pass.
@@ -156,8 +162,8 @@ impl Inner {
         loop {
             let outcome = self.attempt(&host, hop, request).await;
             let (otherwise, asked) = match outcome {
-                Outcome::Final(result) => return result,
-                Outcome::Passing {
+                Attempt::Final(result) => return result,
+                Attempt::Passing {
                     otherwise,
                     retry_after,
                 } => (otherwise, retry_after),
@@ -176,7 +182,7 @@ impl Inner {
         }
     }
 
-    async fn attempt(&self, host: &HostState, hop: &Hop, request: &Request<'_>) -> Outcome {
+    async fn attempt(&self, host: &HostState, hop: &Hop, request: &Request<'_>) -> Attempt {
         let place = async {
             let of_host = host.enter(request.deadline).await?;
             let of_process = request.deadline.bound(self.total.enter()).await;
@@ -185,16 +191,16 @@ impl Inner {
         };
         let _places = match place.await {
             Ok(places) => places,
-            Err(error) => return Outcome::Final(Err(error)),
+            Err(error) => return Attempt::Final(Err(error)),
         };
         let result = self.exchange(host, hop, request).await;
         match result {
             Ok(response) => sort(host, response),
-            Err(error @ (Error::Connect { .. } | Error::Broken { .. })) => Outcome::Passing {
+            Err(error @ (Error::Connect { .. } | Error::Broken { .. })) => Attempt::Passing {
                 otherwise: Err(error),
                 retry_after: None,
             },
-            Err(error) => Outcome::Final(Err(error)),
+            Err(error) => Attempt::Final(Err(error)),
         }
     }
 
@@ -215,12 +221,16 @@ impl Inner {
         if let Some(counter) = request.counter {
             counter.fetch_add(1, Ordering::Relaxed);
         }
-        let mut answer = request
-            .deadline
-            .bound(message.send())
-            .await
-            .map_err(|_| host.timeout(Phase::Answer))?
-            .map_err(|error| transport_error(host.authority(), &error))?;
+        let watch = Watch::new(self.observer.as_ref(), host.authority(), request.kind);
+        let head = request.deadline.bound(message.send()).await;
+        let head = head
+            .map_err(|_| host.timeout(Phase::Answer))
+            .and_then(|head| head.map_err(|error| transport_error(host.authority(), &error)));
+        watch.ended(match &head {
+            Ok(answer) => Outcome::Status(answer.status().as_u16()),
+            Err(error) => Outcome::of_error(error),
+        });
+        let mut answer = head?;
         let status = answer.status();
         let body = if status.is_success() {
             read(host, &mut answer, request).await?
@@ -256,10 +266,10 @@ fn repeatable(status: StatusCode) -> bool {
     matches!(status.as_u16(), 502..=504)
 }
 
-fn sort(host: &HostState, response: Response) -> Outcome {
+fn sort(host: &HostState, response: Response) -> Attempt {
     let asked = retry_after(&response.headers, SystemTime::now());
     if response.status == StatusCode::TOO_MANY_REQUESTS {
-        return Outcome::Passing {
+        return Attempt::Passing {
             otherwise: Err(Error::RateLimited {
                 host: host.authority().to_owned(),
                 retry_after: asked,
@@ -268,13 +278,13 @@ fn sort(host: &HostState, response: Response) -> Outcome {
         };
     }
     if repeatable(response.status) {
-        return Outcome::Passing {
+        return Attempt::Passing {
             otherwise: Ok(response),
             retry_after: asked,
         };
     }
     host.answered();
-    Outcome::Final(Ok(response))
+    Attempt::Final(Ok(response))
 }
 
 /// The body, or an error as soon as it is known to be larger than the limit.

@@ -95,6 +95,8 @@ pub struct Request<'a> {
     pub limit: Limit,
     /// When to give up, pauses and repetitions included; no pause begins that would outlast its patience.
     pub deadline: Deadline,
+    /// What is asked for, in one word, for the [`Observer`](crate::Observer): `other` unless the caller says.
+    pub kind: &'static str,
     /// Counts each request that goes out for this question: the first, repetitions and redirects.
     pub counter: Option<&'a AtomicU64>,
 }
@@ -110,6 +112,7 @@ impl Request<'_> {
             body: Body::default(),
             limit,
             deadline,
+            kind: "other",
             counter: None,
         }
     }

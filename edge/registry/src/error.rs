@@ -22,6 +22,18 @@ pub enum Part {
     Token,
 }
 
+impl Part {
+    /// In one word, for metrics.
+    pub(crate) fn kind(self) -> &'static str {
+        match self {
+            Self::Manifest => "manifest",
+            Self::Listing => "referrers",
+            Self::Blob => "blob",
+            Self::Token => "token",
+        }
+    }
+}
+
 impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

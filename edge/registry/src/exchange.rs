@@ -230,6 +230,7 @@ impl Inner {
             bytes: self.limits.token,
         };
         let mut request = Request::get(scheme.realm.clone(), limit, ask.deadline);
+        request.kind = Part::Token.kind();
         request.counter = Some(self.counters.of(Part::Token));
         if let Login::IdentityToken(token) = login {
             request.method = Method::Post;
@@ -249,6 +250,7 @@ impl Inner {
     async fn send(&self, ask: &Ask<'_>, credential: &Credential) -> Result<Response, Error> {
         let mut request = Request::get(ask.url.clone(), ask.limit, ask.deadline);
         request.authorization = credential.authorization.clone();
+        request.kind = ask.part.kind();
         request.counter = Some(self.counters.of(ask.part));
         if let Some(accept) = ask.accept {
             request.headers = accepting(accept);

@@ -5,6 +5,8 @@ mod bodies;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod observer;
+#[cfg(test)]
 mod redirects;
 #[cfg(test)]
 mod retries;

@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt, join_all, ready};
-use ratify_registry::{Client, Error, FailureKind, Login, LoginError, Logins, Unauthorized};
+use ratify_registry::{
+    Client, Error, FailureKind, Login, LoginError, Logins, Observer, Outcome, Unauthorized,
+};
 use ratify_testkit::registry::{Auth, Bearer, Fault, Kind, Match, Registry, Times};
 
 use crate::fixture::{Changing, Fixture, basic, client_with, counts, options, patient};
@@ -438,4 +440,28 @@ async fn oci_client_6_a_login_that_cannot_be_found_out_is_not_anonymous() {
     assert!(matches!(refused, Error::Login { .. }), "{refused:?}");
     assert_eq!(refused.kind(), FailureKind::Unknown);
     assert!(fixture.registry.requests().is_empty());
+}
+
+#[tokio::test]
+async fn an_observer_hears_what_each_request_was_for() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let notes = Arc::clone(&seen);
+    let mut options = options();
+    options.http.observer = Some(Observer::new(move |exchange| {
+        let note = (exchange.kind, exchange.outcome);
+        notes.lock().unwrap().push(note);
+    }));
+    let builder = Registry::builder().auth(Auth::Bearer(Bearer::anonymous()));
+    let fixture = Fixture::with(builder, options).await;
+    fixture.everything().await.unwrap();
+    let expected = [
+        ("manifest", 401),
+        ("token", 200),
+        ("manifest", 200),
+        ("referrers", 200),
+        ("manifest", 200),
+        ("blob", 200),
+    ];
+    let expected = expected.map(|(kind, status)| (kind, Outcome::Status(status)));
+    assert_eq!(*seen.lock().unwrap(), expected);
 }
