@@ -5,5 +5,10 @@
 //! and nothing here knows where the configuration comes from: it is a [`Configuration`] in a `watch` channel.
 
 mod configuration;
+mod transport;
 
 pub use configuration::{Arrival, Configuration, Timeouts};
+pub use transport::{
+    Address, AddressError, ConnectionCounters, ConnectionCounts, ConnectionLimits,
+    HandshakeFailures, Handshakes, LoadedCertificate, Refusal, Service, TlsProblem, TlsState,
+};
