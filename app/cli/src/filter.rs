@@ -4,10 +4,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use ratify_engine::{Listing, Snapshot, SnapshotError, Store, StoreError};
+use ratify_engine::{Deadline, Listing, ScopeId, Snapshot, SnapshotError, Store, StoreError};
 use ratify_oci::{Descriptor, Digest, Reference, Repository};
 use ratify_verify::{Answer, Need};
-use tokio::time::Instant;
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -33,6 +32,8 @@ pub(crate) fn only(
         stores,
         snapshot.policy().clone(),
         snapshot.limits(),
+        // another view of the same configuration
+        ScopeId::unique(),
     )
 }
 
@@ -64,7 +65,7 @@ impl Store for Filtered {
     fn resolve<'a>(
         &'a self,
         reference: &'a Reference,
-        deadline: Instant,
+        deadline: Deadline,
     ) -> BoxFuture<'a, Result<Descriptor, StoreError>> {
         self.inner.resolve(reference, deadline)
     }
@@ -74,7 +75,7 @@ impl Store for Filtered {
         repository: &'a Repository,
         subject: &'a Digest,
         artifact_type: Option<&'a str>,
-        deadline: Instant,
+        deadline: Deadline,
     ) -> BoxFuture<'a, Result<Listing, StoreError>> {
         Box::pin(async move {
             let asked = artifact_type.or_else(|| self.single());
@@ -93,7 +94,7 @@ impl Store for Filtered {
         &'a self,
         repository: &'a Repository,
         need: &'a Need,
-        deadline: Instant,
+        deadline: Deadline,
     ) -> BoxFuture<'a, Answer> {
         self.inner.fetch(repository, need, deadline)
     }
@@ -103,7 +104,7 @@ impl Store for Filtered {
         repository: &'a Repository,
         digest: &'a Digest,
         limit: u64,
-        deadline: Instant,
+        deadline: Deadline,
     ) -> BoxFuture<'a, Answer> {
         self.inner.blob(repository, digest, limit, deadline)
     }

@@ -8,9 +8,8 @@ use std::sync::Arc;
 use futures::future::{BoxFuture, FutureExt};
 use ratify_oci::{Descriptor, Digest, Reference, Repository};
 use ratify_verify::{Answer, Need, ReasonCode};
-use tokio::time::Instant;
 
-use crate::{Listing, Store, StoreError};
+use crate::{Deadline, Listing, Store, StoreError};
 
 /// The artifact type under which v1.4 lists what it finds at the tag.
 pub const COSIGN_ARTIFACT_TYPE: &str = "application/vnd.dev.cosign.artifact.sig.v1+json";
@@ -33,7 +32,7 @@ impl CosignTagStore {
         &self,
         repository: &Repository,
         subject: &Digest,
-        deadline: Instant,
+        deadline: Deadline,
     ) -> Result<Option<Descriptor>, StoreError> {
         let Some(tag) = signature_tag(repository, subject) else {
             return Ok(None);
@@ -65,7 +64,7 @@ impl Store for CosignTagStore {
     fn resolve<'a>(
         &'a self,
         reference: &'a Reference,
-        deadline: Instant,
+        deadline: Deadline,
     ) -> BoxFuture<'a, Result<Descriptor, StoreError>> {
         self.inner.resolve(reference, deadline)
     }
@@ -75,7 +74,7 @@ impl Store for CosignTagStore {
         repository: &'a Repository,
         subject: &'a Digest,
         artifact_type: Option<&'a str>,
-        deadline: Instant,
+        deadline: Deadline,
     ) -> BoxFuture<'a, Result<Listing, StoreError>> {
         async move {
             let listing = self
@@ -97,7 +96,7 @@ impl Store for CosignTagStore {
         &'a self,
         repository: &'a Repository,
         need: &'a Need,
-        deadline: Instant,
+        deadline: Deadline,
     ) -> BoxFuture<'a, Answer> {
         self.inner.fetch(repository, need, deadline)
     }
@@ -107,7 +106,7 @@ impl Store for CosignTagStore {
         repository: &'a Repository,
         digest: &'a Digest,
         limit: u64,
-        deadline: Instant,
+        deadline: Deadline,
     ) -> BoxFuture<'a, Answer> {
         self.inner.blob(repository, digest, limit, deadline)
     }
@@ -145,7 +144,7 @@ mod tests {
         fn resolve<'a>(
             &'a self,
             reference: &'a Reference,
-            _: Instant,
+            _: Deadline,
         ) -> BoxFuture<'a, Result<Descriptor, StoreError>> {
             let unknown = |code| StoreError::Unknown(Reason::new(code, "no"));
             let answer = if reference.to_string() == self.tag {
@@ -161,7 +160,7 @@ mod tests {
             _: &'a Repository,
             _: &'a Digest,
             _: Option<&'a str>,
-            _: Instant,
+            _: Deadline,
         ) -> BoxFuture<'a, Result<Listing, StoreError>> {
             let referrers = vec![descriptor()];
             ready(Ok(Listing {
@@ -175,7 +174,7 @@ mod tests {
             &'a self,
             _: &'a Repository,
             _: &'a Need,
-            _: Instant,
+            _: Deadline,
         ) -> BoxFuture<'a, Answer> {
             ready(Answer::Absent).boxed()
         }
@@ -188,7 +187,7 @@ mod tests {
         let tag = format!("reg.io/a:{}.sig", DIGEST.replace(':', "-"));
         let store = CosignTagStore::new(Arc::new(Table { tag, answer }));
         let image: Reference = "reg.io/a".parse().unwrap();
-        let deadline = Instant::now() + std::time::Duration::from_mins(1);
+        let deadline = Deadline::after(std::time::Duration::from_mins(1));
         let subject = DIGEST.parse().unwrap();
         let listing = store
             .referrers(image.repository(), &subject, wanted, deadline)

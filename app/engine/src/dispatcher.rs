@@ -2,15 +2,26 @@
 //! time after the one who asked has left.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use ratify_oci::{Descriptor, Reference};
-use ratify_verify::Finding;
+use ratify_oci::{Descriptor, Reference, Repository};
+use ratify_verify::{Finding, Reason, ReasonCode};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use crate::{Engine, Report, Snapshot, StoreError};
+use crate::engine::CALLS;
+use crate::fixed::Fixed;
+use crate::flights::{FlightLimits, Flights, Full};
+use crate::memory::{Remembered, VerdictKey};
+use crate::run::{Judgement, Run, Target};
+use crate::stage::Stage;
+use crate::{Deadline, Report, ScopeId, Snapshot, StoreError};
+
+/// Images that are judged or looked up at once, over all requests. A request has at most 1,000; this is memory for some
+/// tens of MiB, and more would wait for their registries all the same.
+const MOST_RUNNING: usize = 10_000;
 
 /// How verdicts are remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +52,7 @@ impl Default for DispatcherOptions {
             cache: None,
             outlive: Duration::from_secs(10),
             most_outliving: 256,
-            calls_per_request: 512,
+            calls_per_request: CALLS,
         }
     }
 }
@@ -85,13 +96,39 @@ pub struct Stats {
 /// Answers requests over snapshots. One for a process; it lives longer than any snapshot.
 pub struct Dispatcher {
     options: DispatcherOptions,
+    judged: Option<Arc<JudgedSink>>,
+    remembered: Option<Arc<Remembered>>,
+    judgements: Flights<VerdictKey, Arc<Judgement>>,
+    resolutions: Flights<(ScopeId, Reference), Resolution>,
+    counts: Counts,
+}
+
+type Resolution = Result<Arc<Descriptor>, StoreError>;
+
+#[derive(Default)]
+struct Counts {
+    hits: AtomicU64,
+    misses: AtomicU64,
+    deadline_misses: AtomicU64,
 }
 
 impl Dispatcher {
     /// A dispatcher that works so. `judged` is told of every artifact judged.
     pub fn new(options: DispatcherOptions, judged: Option<Arc<JudgedSink>>) -> Self {
-        let _ = judged;
-        Self { options }
+        let limits = FlightLimits {
+            outliving: options.most_outliving,
+            running: MOST_RUNNING,
+        };
+        Self {
+            options,
+            judged,
+            remembered: options.cache.and_then(Remembered::new).map(Arc::new),
+            judgements: Flights::new(limits, || {
+                Arc::new(Judgement::failed(None, StoreError::Definitive(defect())))
+            }),
+            resolutions: Flights::new(limits, || Err(StoreError::Definitive(defect()))),
+            counts: Counts::default(),
+        }
     }
 
     /// What the images of one request share: the time `now` of every check, and when the answer is due.
@@ -110,8 +147,17 @@ impl Dispatcher {
         reference: &Reference,
         now: Timestamp,
     ) -> Option<Report> {
-        let _ = (snapshot, reference, now);
-        None
+        let remembered = self.remembered.as_ref()?;
+        let (scope, repository) = (snapshot.scope(), reference.repository());
+        let judgement = match reference.digest() {
+            Some(digest) => remembered.verdict(scope, repository, digest, now),
+            None => {
+                let descriptor = remembered.resolution(scope, reference, now)?;
+                remembered.verdict(scope, repository, &descriptor.digest, now)
+            }
+        }?;
+        self.counts.hits.fetch_add(1, Ordering::Relaxed);
+        Some(Report::of(reference, &judgement, true))
     }
 
     /// Judge the image that `reference` names. Answers at the call's deadline at the latest, then undecided; the work
@@ -122,10 +168,30 @@ impl Dispatcher {
         reference: &Reference,
         call: &Call,
     ) -> Report {
-        let _ = &call.seats;
-        Engine::new(Arc::clone(snapshot))
-            .verify(reference, call.now, call.deadline, &|_| {})
-            .await
+        if let Some(report) = self.remembered(snapshot, reference, call.now) {
+            return report;
+        }
+        let repository = reference.repository();
+        if let Some(judgement) = Fixed::of(snapshot, repository).judgement(snapshot) {
+            return Report::of(reference, &judgement, false);
+        }
+        self.counts.misses.fetch_add(1, Ordering::Relaxed);
+        let target = match self.target(snapshot, reference, call).await {
+            Ok(target) => target,
+            Err(error) => {
+                return Report::of(reference, &Judgement::failed(None, error), false);
+            }
+        };
+        // a tag may point to an image that is known under its digest
+        let digest = target.digest().clone();
+        let known = self.remembered.as_ref();
+        let known =
+            known.and_then(|one| one.verdict(snapshot.scope(), repository, &digest, call.now));
+        let judgement = match known {
+            Some(judgement) => judgement,
+            None => self.judge(snapshot, repository, target, call).await,
+        };
+        Report::of(reference, &judgement, false)
     }
 
     /// The digest that `reference` points to; the same that a verification at the same time judges.
@@ -135,16 +201,172 @@ impl Dispatcher {
         reference: &Reference,
         call: &Call,
     ) -> Result<Descriptor, StoreError> {
-        Engine::new(Arc::clone(snapshot))
-            .resolve(reference, call.deadline)
-            .await
+        let descriptor = self.look_up(snapshot, reference, call).await?;
+        Ok(Descriptor::clone(&descriptor))
     }
 
     /// How it is going.
     pub fn stats(&self) -> Stats {
-        Stats::default()
+        let (judgements, resolutions) = (self.judgements.stats(), self.resolutions.stats());
+        let (remembered, remembered_bytes) =
+            self.remembered.as_ref().map_or((0, 0), |one| one.size());
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let sum = |a: usize, b: usize| u64::try_from(a.saturating_add(b)).unwrap_or(u64::MAX);
+        Stats {
+            hits: count(&self.counts.hits),
+            misses: count(&self.counts.misses),
+            remembered,
+            remembered_bytes,
+            signature_hits: self
+                .remembered
+                .as_ref()
+                .map_or(0, |one| one.signature_hits()),
+            running: sum(judgements.running, resolutions.running),
+            outliving: sum(judgements.outliving, resolutions.outliving),
+            deadline_misses: count(&self.counts.deadline_misses),
+            panics: judgements.panics.saturating_add(resolutions.panics),
+        }
     }
 
-    /// End all work and wait for its end.
-    pub async fn stop(&self) {}
+    /// End all work and wait for its end. What is asked afterwards is undecided.
+    pub async fn stop(&self) {
+        futures::join!(self.judgements.stop(), self.resolutions.stop());
+    }
+
+    /// What to judge: the digest, and its manifest as far as it is known.
+    async fn target(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        reference: &Reference,
+        call: &Call,
+    ) -> Result<Target, StoreError> {
+        let repository = reference.repository().clone();
+        let Some(digest) = reference.digest() else {
+            let descriptor = self.look_up(snapshot, reference, call).await?;
+            return Ok(Target::Known(repository, Descriptor::clone(&descriptor)));
+        };
+        let remembered = self.remembered.as_ref();
+        let pinned = repository.at(digest.clone());
+        let known = remembered.and_then(|one| one.resolution(snapshot.scope(), &pinned, call.now));
+        Ok(match known {
+            Some(descriptor) => Target::Known(repository, Descriptor::clone(&descriptor)),
+            None => Target::Pinned(pinned, digest.clone()),
+        })
+    }
+
+    async fn judge(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        repository: &Repository,
+        target: Target,
+        call: &Call,
+    ) -> Arc<Judgement> {
+        let key = VerdictKey {
+            scope: snapshot.scope(),
+            repository: repository.clone(),
+            digest: target.digest().clone(),
+        };
+        let begin = |stage: Arc<Stage>| {
+            let (run, remembered, key) = (
+                self.run(snapshot, call),
+                self.remembered.clone(),
+                key.clone(),
+            );
+            async move {
+                let progress = move |reached| stage.reach(&reached);
+                let judgement = Arc::new(run.judge(target, &progress).await);
+                if let Some(remembered) = remembered {
+                    remembered.keep_verdict(key, &judgement, run.now);
+                }
+                judgement
+            }
+        };
+        let outcome = match self.judgements.join(key.clone(), begin) {
+            Ok(ticket) => ticket.wait(call.deadline).await,
+            Err(Full) => return Arc::new(Judgement::failed(None, overloaded())),
+        };
+        outcome.unwrap_or_else(|stage| {
+            Arc::new(Judgement::failed(None, self.missed(repository, &stage)))
+        })
+    }
+
+    async fn look_up(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        reference: &Reference,
+        call: &Call,
+    ) -> Resolution {
+        let scope = snapshot.scope();
+        let remembered = self.remembered.as_ref();
+        if let Some(known) = remembered.and_then(|one| one.resolution(scope, reference, call.now)) {
+            return Ok(known);
+        }
+        let begin = |_| {
+            let (run, remembered) = (self.run(snapshot, call), self.remembered.clone());
+            let reference = reference.clone();
+            async move {
+                let descriptor = run.resolve(&reference).await?;
+                if let Some(remembered) = remembered {
+                    let pinned = reference.repository().at(descriptor.digest.clone());
+                    for name in [&reference, &pinned] {
+                        remembered.keep_resolution(scope, name, &descriptor, run.now);
+                    }
+                }
+                Ok(Arc::new(descriptor))
+            }
+        };
+        match self.resolutions.join((scope, reference.clone()), begin) {
+            Ok(ticket) => ticket
+                .wait(call.deadline)
+                .await
+                .unwrap_or_else(|stage| Err(self.missed(reference.repository(), &stage))),
+            Err(Full) => Err(overloaded()),
+        }
+    }
+
+    fn run(&self, snapshot: &Arc<Snapshot>, call: &Call) -> Run {
+        let end = Deadline::at(call.deadline + self.options.outlive);
+        let memo = self.remembered.as_ref();
+        Run {
+            snapshot: Arc::clone(snapshot),
+            now: call.now,
+            deadline: end.with_patience(call.deadline),
+            seats: Arc::clone(&call.seats),
+            memo: memo.map(|one| Arc::clone(&one.signatures)),
+            judged: self.judged.clone(),
+        }
+    }
+
+    /// Somebody stopped waiting.
+    fn missed(&self, repository: &Repository, stage: &Stage) -> StoreError {
+        self.counts.deadline_misses.fetch_add(1, Ordering::Relaxed);
+        let text = format!(
+            "time ran out while {stage} in registry `{}`; ask again, the work may be done by then",
+            repository.registry()
+        );
+        StoreError::Unknown(Reason::new(ReasonCode::DeadlineExceeded, text))
+    }
+}
+
+impl Target {
+    fn digest(&self) -> &ratify_oci::Digest {
+        match self {
+            Self::Known(_, descriptor) => &descriptor.digest,
+            Self::Pinned(_, digest) => digest,
+        }
+    }
+}
+
+fn overloaded() -> StoreError {
+    let text =
+        format!("{MOST_RUNNING} images are being judged at once, the limit; ask again later");
+    StoreError::Unknown(Reason::new(ReasonCode::Overloaded, text))
+}
+
+/// What is said of work that panicked.
+fn defect() -> Reason {
+    Reason::new(
+        ReasonCode::Internal,
+        "judging this image failed unexpectedly",
+    )
 }

@@ -1,15 +1,18 @@
 //! Judging one artifact: ask the verifier, fetch, answer, until it is done.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::join_all;
-use jiff::Timestamp;
 use ratify_verify::{
-    Answer, Artifact, FetchFailure, Finding, Reason, ReasonCode, Step, Subject, Verdict, Verifier,
+    Answer, Artifact, FetchFailure, Finding, Need, Reason, ReasonCode, Step, Subject, Verdict,
+    Verifier,
 };
 use tokio::time::{Instant, timeout_at};
 
 use crate::Store;
+use crate::memory::SignatureKey;
+use crate::run::Run;
 
 /// How often a verifier may ask before it must have decided (architecture: at most eight rounds).
 const MAX_ROUNDS: usize = 8;
@@ -18,36 +21,83 @@ const MAX_ROUNDS: usize = 8;
 #[derive(Clone)]
 pub(crate) struct Task {
     pub(crate) verifier: Verifier,
+    /// The verifier's place in the snapshot.
+    pub(crate) place: usize,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) subject: Arc<Subject>,
     pub(crate) artifact: Artifact,
-    pub(crate) now: Timestamp,
-    pub(crate) deadline: Instant,
+    pub(crate) run: Run,
+}
+
+/// What came of one artifact.
+pub(crate) struct Judged {
+    pub(crate) finding: Finding,
+    /// Fetching included.
+    pub(crate) took: Duration,
+    /// Whether an earlier judgement was taken over.
+    pub(crate) remembered: bool,
 }
 
 impl Task {
-    /// Judge. Always ends at the deadline, with a finding in every case.
-    pub(crate) async fn run(self) -> Finding {
+    /// Judge, or remember. Always ends at the deadline, with a finding in every case.
+    pub(crate) async fn run(self) -> Judged {
+        let begin = Instant::now();
+        let key = || SignatureKey::new(self.run.snapshot.scope(), &self);
+        let remembered = self
+            .run
+            .memo
+            .as_ref()
+            .and_then(|memo| memo.find(&key(), self.run.now))
+            .map(|kept| self.from_memory(&kept));
+        if let Some(finding) = remembered {
+            return Judged {
+                finding,
+                took: begin.elapsed(),
+                remembered: true,
+            };
+        }
+        let (finding, only_content) = self.judge().await;
+        if let (Some(memo), true) = (&self.run.memo, only_content) {
+            memo.keep(key(), &finding, self.run.now);
+        }
+        Judged {
+            finding,
+            took: begin.elapsed(),
+            remembered: false,
+        }
+    }
+
+    /// The finding, and whether nothing but hashed content led to it.
+    async fn judge(&self) -> (Finding, bool) {
         let mut session = self.verifier.begin(&self.subject, &self.artifact);
         let mut answers = Vec::new();
+        let mut only_content = true;
         for _ in 0..MAX_ROUNDS {
-            match session.step(answers, self.now) {
-                Step::Done(finding) => return finding,
+            match session.step(answers, self.run.now) {
+                Step::Done(finding) => return (finding, only_content),
                 Step::Need(needs) => {
-                    let fetches = needs.iter().map(|need| async {
-                        let fetch = self
-                            .store
-                            .fetch(&self.subject.repository, need, self.deadline);
-                        timeout_at(self.deadline, fetch)
-                            .await
-                            .unwrap_or_else(|_| too_late())
-                    });
-                    answers = join_all(fetches).await;
+                    answers = join_all(needs.iter().map(|need| self.fetch(need))).await;
+                    only_content &= answers
+                        .iter()
+                        .all(|answer| matches!(answer, Answer::Content(_)));
                 }
             }
         }
         let text = format!("the verifier asked more than {MAX_ROUNDS} times without deciding");
-        self.finding(Verdict::Rejected(Reason::new(ReasonCode::Internal, text)))
+        let reason = Reason::new(ReasonCode::Internal, text);
+        (self.finding(Verdict::Rejected(reason)), false)
+    }
+
+    async fn fetch(&self, need: &Need) -> Answer {
+        let fetch = async {
+            let _seat = self.run.seats.acquire().await;
+            self.store
+                .fetch(&self.subject.repository, need, self.run.deadline)
+                .await
+        };
+        timeout_at(self.run.deadline.instant(), fetch)
+            .await
+            .unwrap_or_else(|_| too_late())
     }
 
     /// A finding about this artifact that no verifier made.
@@ -55,7 +105,7 @@ impl Task {
         Finding {
             verifier: self.verifier.name().to_owned(),
             verifier_type: self.verifier.verifier_type().to_owned(),
-            artifact: Some(self.artifact.descriptor.clone()),
+            artifact: Some(self.artifact.descriptor.digest.clone()),
             artifact_type: self.artifact.artifact_type().to_owned(),
             verdict,
             signer: None,

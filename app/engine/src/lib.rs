@@ -7,16 +7,22 @@
 mod cosign_tag;
 mod dispatcher;
 mod engine;
+mod fixed;
+mod flights;
 mod judge;
+mod memory;
 mod registry_store;
 mod report;
+mod run;
 mod snapshot;
+mod stage;
 mod store;
 
 pub use cosign_tag::{COSIGN_ARTIFACT_TYPE, CosignTagStore};
 pub use dispatcher::{CacheOptions, Call, Dispatcher, DispatcherOptions, JudgedSink, Stats};
 pub use engine::{Discovery, Engine, Progress, ProgressSink};
+pub use ratify_http::Deadline;
 pub use registry_store::{RegistryStore, reason_of};
 pub use report::Report;
-pub use snapshot::{Limits, Snapshot, SnapshotError};
+pub use snapshot::{Limits, ScopeId, Snapshot, SnapshotError};
 pub use store::{Listing, Store, StoreError};

@@ -7,7 +7,6 @@ use futures::future::BoxFuture;
 use ratify_oci::{Descriptor, Digest, Reference, Repository};
 use ratify_registry::{Client, Completeness, Deadline, Error, FailureKind};
 use ratify_verify::{Answer, FetchFailure, Need, Reason, ReasonCode};
-use tokio::time::Instant;
 
 use crate::{Listing, Store, StoreError};
 
@@ -41,9 +40,9 @@ impl Store for RegistryStore {
     fn resolve<'a>(
         &'a self,
         reference: &'a Reference,
-        deadline: Instant,
+        deadline: Deadline,
     ) -> BoxFuture<'a, Result<Descriptor, StoreError>> {
-        let resolve = self.client.resolve(reference, Deadline::at(deadline));
+        let resolve = self.client.resolve(reference, deadline);
         resolve
             .map(|resolved| {
                 resolved
@@ -58,10 +57,9 @@ impl Store for RegistryStore {
         repository: &'a Repository,
         of: &'a Digest,
         artifact_type: Option<&'a str>,
-        deadline: Instant,
+        deadline: Deadline,
     ) -> BoxFuture<'a, Result<Listing, StoreError>> {
         async move {
-            let deadline = Deadline::at(deadline);
             match self
                 .client
                 .referrers(repository, of, artifact_type, deadline)
@@ -81,10 +79,9 @@ impl Store for RegistryStore {
         &'a self,
         repository: &'a Repository,
         need: &'a Need,
-        deadline: Instant,
+        deadline: Deadline,
     ) -> BoxFuture<'a, Answer> {
         async move {
-            let deadline = Deadline::at(deadline);
             let content = match need {
                 Need::Manifest { descriptor, .. } => {
                     self.client.manifest(repository, descriptor, deadline).await
@@ -105,9 +102,8 @@ impl Store for RegistryStore {
         repository: &'a Repository,
         digest: &'a Digest,
         limit: u64,
-        deadline: Instant,
+        deadline: Deadline,
     ) -> BoxFuture<'a, Answer> {
-        let deadline = Deadline::at(deadline);
         let content = self
             .client
             .blob_by_digest(repository, digest, limit, deadline);

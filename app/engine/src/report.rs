@@ -6,6 +6,8 @@ use ratify_oci::{Descriptor, Reference};
 use ratify_policy::Decision;
 use ratify_verify::{Finding, Reason, ReasonCode};
 
+use crate::run::Judgement;
+
 /// The whole answer about one image. Every face (command line, server) is written from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
@@ -22,6 +24,17 @@ pub struct Report {
 }
 
 impl Report {
+    /// The answer to a question that called the image `reference`.
+    pub(crate) fn of(reference: &Reference, judgement: &Judgement, remembered: bool) -> Self {
+        Self {
+            reference: reference.clone(),
+            subject: judgement.subject.clone(),
+            decision: judgement.decision.clone(),
+            findings: Arc::clone(&judgement.findings),
+            remembered,
+        }
+    }
+
     /// Whether the image may run.
     pub fn is_admitted(&self) -> bool {
         matches!(self.decision, Decision::Admit(_))

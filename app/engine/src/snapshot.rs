@@ -1,6 +1,7 @@
 //! One configuration, immutable.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ratify_policy::ConfigPolicy;
 use ratify_verify::Verifier;
@@ -25,9 +26,33 @@ impl Default for Limits {
     }
 }
 
+/// What tells one effective configuration from another: equal content has equal ids, and nothing that is remembered
+/// under one id is ever answered under another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ScopeId([u8; 32]);
+
+impl ScopeId {
+    /// The id of a configuration: a hash over everything that can change a verdict.
+    pub fn new(hash: [u8; 32]) -> Self {
+        Self(hash)
+    }
+
+    /// An id that no other configuration of this process has, for those whose content was not hashed.
+    pub fn unique() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let mut id = [0; 32];
+        let number = NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+        for (place, byte) in id.iter_mut().zip(number) {
+            *place = byte;
+        }
+        Self(id)
+    }
+}
+
 /// Verifiers, stores and policy as one request sees them.
 #[derive(Clone)]
 pub struct Snapshot {
+    scope: ScopeId,
     verifiers: Vec<Verifier>,
     stores: Vec<Arc<dyn Store>>,
     policy: ConfigPolicy,
@@ -54,6 +79,7 @@ impl Snapshot {
         mut stores: Vec<Arc<dyn Store>>,
         policy: ConfigPolicy,
         limits: Limits,
+        scope: ScopeId,
     ) -> Result<Self, SnapshotError> {
         if stores.is_empty() {
             return Err(SnapshotError::NoStore);
@@ -64,11 +90,17 @@ impl Snapshot {
         verifiers.sort_by(|a, b| a.name().cmp(b.name()));
         stores.sort_by(|a, b| a.name().cmp(b.name()));
         Ok(Self {
+            scope,
             verifiers,
             stores,
             policy,
             limits,
         })
+    }
+
+    /// What tells it from another configuration.
+    pub fn scope(&self) -> ScopeId {
+        self.scope
     }
 
     /// The verifiers in the order of their names.

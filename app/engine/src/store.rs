@@ -3,7 +3,8 @@
 use futures::future::BoxFuture;
 use ratify_oci::{Descriptor, Digest, Reference, Repository};
 use ratify_verify::{Answer, FetchFailure, Need, Reason, ReasonCode};
-use tokio::time::Instant;
+
+use crate::Deadline;
 
 /// Why a store could not answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +42,7 @@ pub trait Store: Send + Sync {
     fn resolve<'a>(
         &'a self,
         reference: &'a Reference,
-        deadline: Instant,
+        deadline: Deadline,
     ) -> BoxFuture<'a, Result<Descriptor, StoreError>>;
 
     /// What refers to `subject`; only artifacts of type `artifact_type`, if given.
@@ -50,7 +51,7 @@ pub trait Store: Send + Sync {
         repository: &'a Repository,
         subject: &'a Digest,
         artifact_type: Option<&'a str>,
-        deadline: Instant,
+        deadline: Deadline,
     ) -> BoxFuture<'a, Result<Listing, StoreError>>;
 
     /// Fetch what a verifier needs.
@@ -58,7 +59,7 @@ pub trait Store: Send + Sync {
         &'a self,
         repository: &'a Repository,
         need: &'a Need,
-        deadline: Instant,
+        deadline: Deadline,
     ) -> BoxFuture<'a, Answer>;
 
     /// A blob of which nothing but the digest is known, of at most `limit` bytes. For people who ask for one; verifiers
@@ -68,7 +69,7 @@ pub trait Store: Send + Sync {
         repository: &'a Repository,
         digest: &'a Digest,
         limit: u64,
-        deadline: Instant,
+        deadline: Deadline,
     ) -> BoxFuture<'a, Answer> {
         let _ = (repository, digest, limit, deadline);
         let text = format!("store `{}` cannot fetch by digest alone", self.name());

@@ -77,7 +77,7 @@ pub(crate) fn furthest<'a>(
     wanted: fn(&Verdict) -> Option<&Reason>,
 ) -> Option<&'a Reason> {
     let place = |finding: &'a Finding| {
-        let digest = finding.artifact.as_ref().map(|artifact| &artifact.digest);
+        let digest = finding.artifact.as_ref();
         (
             std::cmp::Reverse(&finding.verifier),
             std::cmp::Reverse(digest),

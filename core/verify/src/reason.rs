@@ -76,6 +76,8 @@ reason_codes! {
         "Remove superfluous artifacts from the image, or raise the limit.";
     DeadlineExceeded = "DEADLINE_EXCEEDED", "Time ran out before the verdict.",
         "Ask again; raise the time-out; look at the registry's latency.";
+    Overloaded = "OVERLOADED", "More was asked at once than this program works on.",
+        "Ask again in a moment; if it stays so, give it more replicas.";
     Internal = "INTERNAL", "A part of this program failed; that denies.",
         "Report this as a defect, with the log.";
     // the signature as an artifact

@@ -1,7 +1,7 @@
 //! Verdicts: accepted, rejected, or could not be told.
 
 use jiff::Timestamp;
-use ratify_oci::Descriptor;
+use ratify_oci::Digest;
 
 use crate::Reason;
 
@@ -141,8 +141,8 @@ pub struct Finding {
     pub verifier: String,
     /// Its type, such as `notation`.
     pub verifier_type: String,
-    /// The artifact; `None` if the verifier did not need to look at one.
-    pub artifact: Option<Descriptor>,
+    /// Digest of the artifact's manifest; `None` if the verifier did not need to look at one.
+    pub artifact: Option<Digest>,
     /// Type of the artifact, as the policy counts it.
     pub artifact_type: String,
     /// The verdict.

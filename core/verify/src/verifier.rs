@@ -1,6 +1,6 @@
 //! The verifiers there are: a closed list.
 
-use ratify_oci::{Descriptor, Reference, Repository};
+use ratify_oci::{Descriptor, Repository};
 
 use crate::session::{Kind, Session};
 use crate::verdict::{Finding, Verdict};
@@ -85,16 +85,19 @@ impl Verifier {
 
     /// Whether it judges artifacts of this type.
     pub fn reads(&self, artifact: &Artifact) -> bool {
-        let wanted = artifact.artifact_type();
-        self.artifact_types()
-            .iter()
-            .any(|one| one == "*" || one == wanted)
+        self.reads_type(artifact.artifact_type())
+    }
+
+    /// The same by the type alone.
+    pub fn reads_type(&self, artifact_type: &str) -> bool {
+        let mut types = self.artifact_types().iter();
+        types.any(|one| one == "*" || one == artifact_type)
     }
 
     /// A finding that needs no artifact and no registry: a trust policy of level `skip`, or none for this repository.
-    pub fn without_artifacts(&self, reference: &Reference) -> Option<Finding> {
+    pub fn without_artifacts(&self, repository: &Repository) -> Option<Finding> {
         match self {
-            Self::Notation(verifier) => verifier.without_artifacts(reference.repository()),
+            Self::Notation(verifier) => verifier.without_artifacts(repository),
             Self::Unavailable(_) => None,
         }
     }
@@ -108,7 +111,7 @@ impl Verifier {
             Self::Unavailable(verifier) => Session(Kind::Decided(Box::new(Finding {
                 verifier: verifier.name.clone(),
                 verifier_type: verifier.verifier_type.clone(),
-                artifact: Some(artifact.descriptor.clone()),
+                artifact: Some(artifact.descriptor.digest.clone()),
                 artifact_type: artifact.artifact_type().to_owned(),
                 verdict: Verdict::Rejected(verifier.reason.clone()),
                 signer: None,

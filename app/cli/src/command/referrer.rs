@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use ratify_engine::Store;
+use ratify_engine::{Deadline, Store};
 use ratify_oci::{Content, Descriptor, Digest, Manifest};
 use ratify_verify::{Answer, FetchFailure, Need, Reason, ReasonCode};
 use tokio::time::timeout_at;
@@ -89,7 +89,7 @@ impl Wanted {
         let reference = self.running.reference.repository().at(self.digest.clone());
         let descriptor = self
             .store
-            .resolve(&reference, self.running.deadline)
+            .resolve(&reference, Deadline::at(self.running.deadline))
             .await
             .map_err(Error::Store)?;
         let need = Need::Manifest {
@@ -98,7 +98,7 @@ impl Wanted {
         };
         let fetch = self
             .store
-            .fetch(reference.repository(), &need, self.running.deadline);
+            .fetch(reference.repository(), &need, Deadline::at(self.running.deadline));
         let content = self.content(fetch).await?;
         let manifest =
             Manifest::parse(&descriptor.media_type, content.bytes()).map_err(Error::Manifest)?;
@@ -113,7 +113,7 @@ impl Wanted {
         } = &self.running;
         let fetch = self
             .store
-            .blob(reference.repository(), &self.digest, MAX_BLOB, *deadline);
+            .blob(reference.repository(), &self.digest, MAX_BLOB, Deadline::at(*deadline));
         self.content(fetch).await
     }
 

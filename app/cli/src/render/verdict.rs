@@ -177,7 +177,7 @@ impl Page {
             &format!("{} by verifier `{verifier}`", mark.paint(words)),
         );
         if let Some(artifact) = &finding.artifact {
-            self.line(prefix, artifact.digest.as_str());
+            self.line(prefix, artifact.as_str());
         }
         if !finding.artifact_type.is_empty() {
             self.labelled(prefix, "type   ", &finding.artifact_type);

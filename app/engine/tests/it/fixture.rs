@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use ratify_engine::{Engine, Limits, RegistryStore, Report, Snapshot, Store};
+use ratify_engine::{Engine, Limits, RegistryStore, Report, ScopeId, Snapshot, Store};
 use ratify_oci::Reference;
 use ratify_policy::{ConfigPolicy, Requirement};
 use ratify_registry::{Client, Options};
@@ -132,6 +132,7 @@ impl Fixture {
             vec![store],
             policy,
             Limits::default(),
+            ScopeId::unique(),
         );
         Engine::new(Arc::new(snapshot.unwrap()))
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::future::{BoxFuture, FutureExt};
-use ratify_engine::{Engine, Limits, Listing, Snapshot, Store, StoreError};
+use ratify_engine::{Deadline, Engine, Limits, Listing, ScopeId, Snapshot, Store, StoreError};
 use ratify_oci::{Descriptor, Digest, Reference, Repository};
 use ratify_policy::{ConfigPolicy, Requirement};
 use ratify_verify::trust::{TrustPolicy, TrustStores};
@@ -62,7 +62,14 @@ async fn judged_in(
     policy: ConfigPolicy,
     stores: Vec<Arc<dyn Store>>,
 ) -> String {
-    let snapshot = Snapshot::new(verifiers, stores, policy, Limits::default()).unwrap();
+    let snapshot = Snapshot::new(
+        verifiers,
+        stores,
+        policy,
+        Limits::default(),
+        ScopeId::unique(),
+    )
+    .unwrap();
     let deadline = Instant::now() + fixture.patience;
     let engine = Engine::new(Arc::new(snapshot));
     told(
@@ -126,7 +133,7 @@ impl Store for Lists {
     fn resolve<'a>(
         &'a self,
         _: &'a Reference,
-        _: Instant,
+        _: Deadline,
     ) -> BoxFuture<'a, Result<Descriptor, StoreError>> {
         async { Ok(self.subject.clone()) }.boxed()
     }
@@ -136,12 +143,12 @@ impl Store for Lists {
         _: &'a Repository,
         _: &'a Digest,
         _: Option<&'a str>,
-        _: Instant,
+        _: Deadline,
     ) -> BoxFuture<'a, Result<Listing, StoreError>> {
         async { self.listing.clone() }.boxed()
     }
 
-    fn fetch<'a>(&'a self, _: &'a Repository, _: &'a Need, _: Instant) -> BoxFuture<'a, Answer> {
+    fn fetch<'a>(&'a self, _: &'a Repository, _: &'a Need, _: Deadline) -> BoxFuture<'a, Answer> {
         async { Answer::Absent }.boxed()
     }
 }

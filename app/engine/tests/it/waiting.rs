@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::future::{BoxFuture, FutureExt};
-use ratify_engine::{Engine, Limits, Listing, Progress, Snapshot, Store, StoreError};
+use ratify_engine::{
+    Deadline, Engine, Limits, Listing, Progress, ScopeId, Snapshot, Store, StoreError,
+};
 use ratify_oci::{Descriptor, Digest, Reference, Repository};
 use ratify_policy::{ConfigPolicy, Requirement};
 use ratify_testkit::registry::{Fault, Kind, Match, Times};
@@ -88,7 +90,7 @@ impl Store for Broken {
     fn resolve<'a>(
         &'a self,
         _: &'a Reference,
-        _: Instant,
+        _: Deadline,
     ) -> BoxFuture<'a, Result<Descriptor, StoreError>> {
         let subject = self.subject.clone();
         async move { Ok(subject) }.boxed()
@@ -99,13 +101,13 @@ impl Store for Broken {
         _: &'a Repository,
         _: &'a Digest,
         _: Option<&'a str>,
-        _: Instant,
+        _: Deadline,
     ) -> BoxFuture<'a, Result<Listing, StoreError>> {
         let listing = self.listing.clone();
         async move { listing }.boxed()
     }
 
-    fn fetch<'a>(&'a self, _: &'a Repository, _: &'a Need, _: Instant) -> BoxFuture<'a, Answer> {
+    fn fetch<'a>(&'a self, _: &'a Repository, _: &'a Need, _: Deadline) -> BoxFuture<'a, Answer> {
         async { panic!("a defect, made on purpose") }.boxed()
     }
 }
@@ -120,6 +122,7 @@ async fn told_with(fixture: &Fixture, broken: Broken) -> String {
         stores,
         policy,
         Limits::default(),
+        ScopeId::unique(),
     )
     .unwrap();
     let deadline = Instant::now() + fixture.patience;

@@ -19,7 +19,7 @@ fn accepted() -> Finding {
     let stores = TrustStores::builder().build();
     let verifier = Verifier::Notation(notation::Verifier::new("n", types, policy, stores).unwrap());
     let image: Reference = "reg.example/app:v1".parse().unwrap();
-    verifier.without_artifacts(&image).unwrap()
+    verifier.without_artifacts(image.repository()).unwrap()
 }
 
 fn with(verdict: Verdict) -> Finding {
@@ -177,7 +177,7 @@ fn att_44_order_never_changes_the_decision() {
 
 #[test]
 fn decision_11_the_failure_that_got_furthest_is_shown() {
-    let digest = |text: &str| Descriptor::new("m", Digest::sha256(text.as_bytes()), 1);
+    let digest = |text: &str| Digest::sha256(text.as_bytes());
     let mut all = Findings::default();
     for code in [
         ReasonCode::EnvelopeMalformed,

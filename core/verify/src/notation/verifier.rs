@@ -119,7 +119,7 @@ impl Verifier {
         Finding {
             verifier: self.0.name.clone(),
             verifier_type: VERIFIER_TYPE.to_owned(),
-            artifact: Some(artifact.descriptor.clone()),
+            artifact: Some(artifact.descriptor.digest.clone()),
             artifact_type: artifact.artifact_type().to_owned(),
             verdict: judgement.verdict,
             signer: judgement.signer,

@@ -39,7 +39,7 @@ fn n_d_01_skip_is_accepted_without_asking_the_registry() {
     scene.statement["trustedIdentities"] = json!([]);
     let verifier = scene.verifier();
     let reference = scene.subject().repository.at(Digest::sha256(b"any"));
-    let finding = verifier.without_artifacts(&reference).unwrap();
+    let finding = verifier.without_artifacts(reference.repository()).unwrap();
     assert_eq!(finding.artifact, None);
     assert_eq!(finding.artifact_type, SIGNATURE_ARTIFACT_TYPE);
     let basis = finding.verdict.accepted().map(Accepted::basis);
@@ -59,7 +59,10 @@ fn n_d_01_no_statement_is_rejected_without_asking_the_registry() {
     let mut scene = Scene::new();
     scene.statement["registryScopes"] = json!(["registry.example.com/other"]);
     let reference = scene.subject().repository.at(Digest::sha256(b"any"));
-    let finding = scene.verifier().without_artifacts(&reference).unwrap();
+    let finding = scene
+        .verifier()
+        .without_artifacts(reference.repository())
+        .unwrap();
     assert_rejected(
         &finding,
         ReasonCode::NoTrustPolicy,
@@ -75,7 +78,10 @@ fn n_d_01_no_statement_is_rejected_without_asking_the_registry() {
     assert_eq!(shelf.asked, []);
 
     let strict = Scene::new();
-    assert_eq!(strict.verifier().without_artifacts(&reference), None);
+    assert_eq!(
+        strict.verifier().without_artifacts(reference.repository()),
+        None
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ratify_engine::{Listing, Store, StoreError};
+use ratify_engine::{Deadline, Listing, Store, StoreError};
 use ratify_oci::{Descriptor, Digest, Repository};
 use ratify_verify::{Reason, ReasonCode};
 use tokio::task::JoinSet;
@@ -116,7 +116,7 @@ impl Walk {
     async fn list(&self, subject: &Digest) -> Result<Listing, StoreError> {
         let listing = self
             .store
-            .referrers(&self.repository, subject, None, self.deadline);
+            .referrers(&self.repository, subject, None, Deadline::at(self.deadline));
         timeout_at(self.deadline, listing)
             .await
             .unwrap_or_else(|_| Err(late()))

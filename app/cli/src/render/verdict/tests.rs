@@ -21,11 +21,7 @@ fn finding(number: u8, verdict: Verdict) -> Finding {
     Finding {
         verifier: "notation".to_owned(),
         verifier_type: "notation".to_owned(),
-        artifact: Some(Descriptor::new(
-            media::OCI_MANIFEST,
-            Digest::sha256(&[number]),
-            2,
-        )),
+        artifact: Some(Digest::sha256(&[number])),
         artifact_type: "application/vnd.cncf.notary.signature".to_owned(),
         verdict,
         signer: Some(Signer {

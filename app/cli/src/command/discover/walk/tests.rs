@@ -21,7 +21,7 @@ impl Store for Table {
     fn resolve<'a>(
         &'a self,
         _: &'a Reference,
-        _: Instant,
+        _: Deadline,
     ) -> BoxFuture<'a, Result<Descriptor, StoreError>> {
         Box::pin(async { Err(late()) })
     }
@@ -31,7 +31,7 @@ impl Store for Table {
         _: &'a Repository,
         subject: &'a Digest,
         _: Option<&'a str>,
-        _: Instant,
+        _: Deadline,
     ) -> BoxFuture<'a, Result<Listing, StoreError>> {
         let referrers = self.0.get(subject).cloned().unwrap_or_default();
         Box::pin(async {
@@ -42,7 +42,7 @@ impl Store for Table {
         })
     }
 
-    fn fetch<'a>(&'a self, _: &'a Repository, _: &'a Need, _: Instant) -> BoxFuture<'a, Answer> {
+    fn fetch<'a>(&'a self, _: &'a Repository, _: &'a Need, _: Deadline) -> BoxFuture<'a, Answer> {
         Box::pin(async { Answer::Absent })
     }
 }
