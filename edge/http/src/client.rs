@@ -18,8 +18,8 @@ use crate::request::Method;
 use crate::retry::retry_after;
 use crate::transport::Transports;
 use crate::{
-    Authorization, Certificates, Concurrency, Deadline, Error, Observer, Origin, Outcome, Phase,
-    Proxies, Request, Response, Retries,
+    Authorization, Certificates, Concurrency, Deadline, Error, Lookup, Observer, Origin, Outcome,
+    Phase, Proxies, Request, Response, Retries, Targets,
 };
 
 /// What is read of a body that only explains a failure. Registries' error documents have a few hundred bytes.
@@ -44,6 +44,10 @@ pub struct Options {
     pub authorities: Option<Certificates>,
     /// Certificate authorities trusted for one host alone, beside the others. Keys as of [`Origin::authority`].
     pub authorities_of: HashMap<String, Certificates>,
+    /// Which hosts may be asked.
+    pub targets: Targets,
+    /// How names become addresses, where no proxy is used.
+    pub lookup: Lookup,
     /// Who is told of each request that goes out.
     pub observer: Option<Observer>,
 }
@@ -61,6 +65,8 @@ impl Default for Options {
             proxies: Proxies::default(),
             authorities: None,
             authorities_of: HashMap::new(),
+            targets: Targets::default(),
+            lookup: Lookup::default(),
             observer: None,
         }
     }
@@ -157,6 +163,7 @@ enum Attempt {
 impl Inner {
     /// Ask one origin, again and again while that makes sense and there is time.
     async fn ask(&self, hop: &Hop, request: &Request<'_>) -> Result<Response, Error> {
+        self.transports.check(&hop.origin)?;
         let host = self.hosts.state(&hop.origin);
         let mut failures = 0;
         loop {

@@ -5,6 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::Limit;
+use crate::targets::Danger;
 
 /// What was being waited for when the deadline passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,6 +109,14 @@ pub enum Error {
         /// What is wrong with its target.
         reason: &'static str,
     },
+    /// A host that must not be asked ([`Targets::Guarded`](crate::Targets::Guarded)).
+    #[error("`{host}` leads to {reason}, which is not asked unless that host is configured")]
+    TargetRefused {
+        /// Host and port that was to be asked.
+        host: String,
+        /// Where it leads, such as `a loopback address`.
+        reason: &'static str,
+    },
     /// A URL that this client does not ask.
     #[error("URL of `{host}` {reason}, expected `https` or `http`, a host and no user name")]
     Url {
@@ -187,6 +196,10 @@ fn behind<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError +
 /// Sort what the transport says while connecting, sending or reading.
 pub(crate) fn transport(host: &str, error: &reqwest::Error) -> Error {
     let host = host.to_owned();
+    if let Some(danger) = chain(error).find_map(<dyn StdError>::downcast_ref::<Danger>) {
+        let reason = danger.name();
+        return Error::TargetRefused { host, reason };
+    }
     let source = Cause::of(error);
     if chain(error).any(<dyn StdError>::is::<rustls::Error>) {
         Error::Tls { host, source }

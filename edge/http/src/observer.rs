@@ -90,6 +90,7 @@ impl Outcome {
             Error::Connect { .. } => "connect",
             Error::Tls { .. } | Error::NoAuthorities { .. } => "tls",
             Error::Broken { .. } => "broken",
+            Error::TargetRefused { .. } => "refused",
             _ => "other",
         })
     }

@@ -57,6 +57,10 @@ impl Origin {
         }
     }
 
+    pub(crate) fn host(&self) -> &Host {
+        &self.host
+    }
+
     /// `host:port`, the port always written.
     pub fn authority(&self) -> String {
         format!("{}:{}", self.host, self.port)

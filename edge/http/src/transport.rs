@@ -1,12 +1,17 @@
 //! Connections: one pool for each way of reaching hosts (whom to trust, which proxy), built when first needed.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use hyper_util::client::proxy::matcher::Matcher;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
 use crate::error::Cause;
 use crate::hosts::lock;
-use crate::{Certificates, Error, Origin, install_crypto_provider};
+use crate::lookup::harmless;
+use crate::{Certificates, Error, Lookup, Origin, Targets, install_crypto_provider};
 
 /// How long an unused connection is kept. Registries and load balancers close theirs after 60 s or more.
 const IDLE: Duration = Duration::from_secs(55);
@@ -31,6 +36,8 @@ struct Route {
     secure: bool,
     /// Passing by the proxies.
     direct: bool,
+    /// Connecting to harmless addresses alone. Never together with a proxy, which has addresses of its own.
+    guarded: bool,
     /// `host:port`, where that host has its own certificate authorities.
     own_authorities: Option<String>,
 }
@@ -40,7 +47,10 @@ struct Route {
 pub(crate) struct Transports {
     user_agent: String,
     connect_timeout: Duration,
-    proxies: Proxies,
+    /// The proxies, if any are to be used.
+    proxies: Option<Matcher>,
+    targets: Targets,
+    lookup: Lookup,
     authorities: Option<Certificates>,
     authorities_of: HashMap<String, Certificates>,
     built: Mutex<HashMap<Route, reqwest::Client>>,
@@ -52,20 +62,39 @@ impl Transports {
         Self {
             user_agent: options.user_agent.clone(),
             connect_timeout: options.connect_timeout,
-            proxies: options.proxies,
+            proxies: (options.proxies == Proxies::Environment).then(Matcher::from_system),
+            targets: options.targets.clone(),
+            lookup: options.lookup.clone(),
             authorities: options.authorities.clone(),
             authorities_of: options.authorities_of.clone(),
             built: Mutex::default(),
         }
     }
 
-    /// The pool for `origin`. There are at most two for each configured host and four more.
+    /// Refuse what can be told without looking up a name.
+    pub(crate) fn check(&self, origin: &Origin) -> Result<(), Error> {
+        self.targets.check(origin)
+    }
+
+    /// Whether no proxy stands between.
+    fn is_direct(&self, origin: &Origin) -> bool {
+        let Some(proxies) = self.proxies.as_ref().filter(|_| !origin.is_loopback()) else {
+            return true;
+        };
+        // An origin that is no URI reaches nothing either way; then the guard stays on.
+        let uri = origin.to_string().parse::<http::Uri>();
+        uri.map_or(true, |uri| proxies.intercept(&uri).is_none())
+    }
+
+    /// The pool for `origin`. There are at most two for each configured host and six more.
     pub(crate) fn to(&self, origin: &Origin) -> Result<reqwest::Client, Error> {
         let authority = origin.authority();
         let own = origin.is_secure() && self.authorities_of.contains_key(&authority);
+        let direct = self.is_direct(origin);
         let route = Route {
             secure: origin.is_secure(),
-            direct: self.proxies == Proxies::Off || origin.is_loopback(),
+            direct,
+            guarded: direct && self.targets.guards(origin),
             own_authorities: own.then(|| authority.clone()),
         };
         let mut built = lock(&self.built);
@@ -127,10 +156,34 @@ impl Transports {
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false);
-        Ok(if route.direct {
-            builder.no_proxy()
-        } else {
-            builder
+        if !route.direct {
+            return Ok(builder);
+        }
+        let (lookup, guarded) = (self.lookup.clone(), route.guarded);
+        Ok(builder
+            .no_proxy()
+            .dns_resolver(Resolver { lookup, guarded }))
+    }
+}
+
+/// Looks names up for a pool, at the moment of connecting: what is judged here is what is connected to.
+#[derive(Debug)]
+struct Resolver {
+    lookup: Lookup,
+    guarded: bool,
+}
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let (lookup, guarded) = (self.lookup.clone(), self.guarded);
+        Box::pin(async move {
+            let mut found = lookup.addresses(name.as_str()).await?;
+            if guarded {
+                found = harmless(found)?;
+            }
+            let addresses = found.into_iter().map(|ip| SocketAddr::new(ip, 0));
+            let addresses: Addrs = Box::new(addresses);
+            Ok(addresses)
         })
     }
 }

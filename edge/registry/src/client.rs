@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ratify_http::{Certificates, Origin};
+use ratify_http::{Certificates, Origin, Targets};
 use ratify_oci::{Content, Descriptor, Digest, Reference, Repository};
 
 use crate::auth::{Refusals, Scheme, Tokens};
@@ -87,13 +87,21 @@ impl Client {
             let own: Certificates = own.clone();
             http.authorities_of.insert(origin.authority(), own);
         }
+        let endpoints = Endpoints {
+            known,
+            plain_http_all: options.plain_http_all,
+            loopback_http: options.loopback_http,
+        };
+        if options.guarded {
+            let mut allowed = endpoints.configured();
+            if let Targets::Guarded { allowed: more } = &http.targets {
+                allowed.extend(more.iter().cloned());
+            }
+            http.targets = Targets::Guarded { allowed };
+        }
         Ok(Self(Arc::new(Inner {
             http: ratify_http::Client::new(&http),
-            endpoints: Endpoints {
-                known,
-                plain_http_all: options.plain_http_all,
-                loopback_http: options.loopback_http,
-            },
+            endpoints,
             logins: options.logins,
             limits: options.limits,
             counters: Counters::default(),

@@ -1,6 +1,6 @@
 //! Where a registry is asked: which host, with or without TLS, and who may see its login.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use ratify_http::Origin;
 use ratify_oci::Repository;
@@ -54,13 +54,7 @@ impl Endpoints {
             ),
             None => (registry, repository.name().to_owned()),
         };
-        let address = Self::address(&host);
-        let scheme = if self.is_plain(&host, address)? {
-            "http"
-        } else {
-            "https"
-        };
-        let base = base_url(scheme, address)?;
+        let base = self.base(&host)?;
         let known_pairs = KNOWN_TOKEN_HOSTS
             .iter()
             .filter(|(registry, _)| *registry == host);
@@ -76,6 +70,31 @@ impl Endpoints {
             base,
             token_origins,
         })
+    }
+
+    /// `scheme://host[:port]/` of the registry named `host`.
+    fn base(&self, host: &str) -> Option<Url> {
+        let address = Self::address(host);
+        let scheme = if self.is_plain(host, address)? {
+            "http"
+        } else {
+            "https"
+        };
+        base_url(scheme, address)
+    }
+
+    /// `host:port` of everything that somebody has configured: registries, mirrors and token services.
+    pub(crate) fn configured(&self) -> HashSet<String> {
+        let one = |(host, known): (&String, &Known)| {
+            let mirror = known.mirror.as_ref().map(|mirror| mirror.host.as_str());
+            let bases = [Some(host.as_str()), mirror].into_iter().flatten();
+            let origins = bases.filter_map(|host| Origin::of(&self.base(host)?).ok());
+            let mut all: Vec<_> = origins.collect();
+            all.extend(known.token_origins.iter().cloned());
+            all
+        };
+        let origins = self.known.iter().flat_map(one);
+        origins.map(|origin| origin.authority()).collect()
     }
 
     /// The host that is asked for the registry named `host`.
@@ -183,6 +202,31 @@ mod tests {
             url(&endpoints, "plain.io/a:1"),
             "https://plain.io/v2/a/manifests/1"
         );
+    }
+
+    #[test]
+    fn what_is_configured_is_registries_mirrors_and_token_hosts_with_their_ports() {
+        let mut plain = entry("plain.io");
+        plain.plain_http = true;
+        let mut mirrored = entry("Reg.io:5000");
+        mirrored.mirror = Some("plain.io/hub".to_owned());
+        mirrored.token_hosts = vec!["auth.io:8443".to_owned(), "auth.io".to_owned()];
+        let registries = [plain, mirrored, entry("docker.io"), entry("[::1]")];
+        let endpoints = Endpoints {
+            known: parse(&registries).unwrap(),
+            ..Endpoints::default()
+        };
+        let mut configured: Vec<_> = endpoints.configured().into_iter().collect();
+        configured.sort();
+        let expected = [
+            "[::1]:443",
+            "auth.io:443",
+            "auth.io:8443",
+            "plain.io:80",
+            "reg.io:5000",
+            "registry-1.docker.io:443",
+        ];
+        assert_eq!(configured, expected);
     }
 
     #[test]

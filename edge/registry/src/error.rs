@@ -204,6 +204,16 @@ pub enum Error {
     /// The connection broke before the answer was complete.
     #[error(transparent)]
     Broken(ratify_http::Error),
+    /// A registry, mirror, token service or storage that a server must not ask (attack catalogue T-34).
+    #[error(
+        "`{host}` leads to {reason}, which is not asked unless it is configured: name it under `registries` as `host` or `mirror`, or among the `tokenHosts` of its registry"
+    )]
+    TargetRefused {
+        /// Host and port that was to be asked.
+        host: String,
+        /// Where it leads, such as `a loopback address`.
+        reason: &'static str,
+    },
     /// A redirect that is not followed.
     #[error(transparent)]
     Redirect(ratify_http::Error),
@@ -270,6 +280,7 @@ impl Error {
     pub(crate) fn of_http(part: Part, error: ratify_http::Error) -> Self {
         use ratify_http::Error as Http;
         match error {
+            Http::TargetRefused { host, reason } => Self::TargetRefused { host, reason },
             Http::TooLarge { host, limit } => Self::TooLarge { host, part, limit },
             Http::Timeout { .. } => Self::Timeout(error),
             Http::Connect { .. } => Self::Connect(error),

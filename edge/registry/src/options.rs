@@ -64,6 +64,9 @@ pub struct Options {
     pub logins: Arc<dyn Logins>,
     /// What is read at most.
     pub limits: Limits,
+    /// Ask no host that leads to a loopback, link-local, metadata, multicast or broadcast address, but for the hosts,
+    /// mirrors and token hosts of `registries` (server; see [`Targets::Guarded`](ratify_http::Targets::Guarded)).
+    pub guarded: bool,
     /// How long a registry that answered 401 or 403 is not asked the same again.
     pub refusal_pause: Duration,
     /// Connections, retries, proxies. Authorities of single hosts are added from `registries`.
@@ -79,6 +82,7 @@ impl Default for Options {
             loopback_http: false,
             logins: Arc::new(Anonymous),
             limits: Limits::default(),
+            guarded: false,
             refusal_pause: Duration::from_secs(10),
             http: ratify_http::Options::default(),
         }
@@ -92,6 +96,7 @@ impl fmt::Debug for Options {
             .field("plain_http_all", &self.plain_http_all)
             .field("loopback_http", &self.loopback_http)
             .field("limits", &self.limits)
+            .field("guarded", &self.guarded)
             .field("refusal_pause", &self.refusal_pause)
             .field("http", &self.http)
             .finish_non_exhaustive()

@@ -13,4 +13,6 @@ mod retries;
 #[cfg(test)]
 mod server;
 #[cfg(test)]
+mod targets;
+#[cfg(test)]
 mod tls;

@@ -29,8 +29,7 @@ const HELPER_ANSWER: Duration = Duration::from_mins(1);
 /// Logins from a docker configuration file. The file is read again whenever it has changed.
 #[derive(Debug)]
 pub struct DockerConfig {
-    /// Nothing if there is no home directory: then nobody can have logged in.
-    path: Option<PathBuf>,
+    path: PathBuf,
     /// Whether a missing file is an error, not a lack of logins.
     required: bool,
     helpers: Option<PathBuf>,
@@ -82,19 +81,15 @@ struct Entry {
 impl DockerConfig {
     /// The file at `path`, which must be there.
     pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self::new(Some(path.into()), true)
+        Self::new(path.into(), true)
     }
 
-    /// The file where `docker login` puts it: `$DOCKER_CONFIG/config.json`, else `~/.docker/config.json`. If it is missing
-    /// there are no logins.
-    pub fn of_user() -> Self {
-        let directory = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-        let home = || directory("HOME").map(|home| PathBuf::from(home).join(".docker"));
-        let directory = directory("DOCKER_CONFIG").map(PathBuf::from).or_else(home);
-        Self::new(directory.map(|path| path.join("config.json")), false)
+    /// The file at `path`, such as that of the user, `~/.docker/config.json`. If it is missing there are no logins.
+    pub fn if_there(path: impl Into<PathBuf>) -> Self {
+        Self::new(path.into(), false)
     }
 
-    fn new(path: Option<PathBuf>, required: bool) -> Self {
+    fn new(path: PathBuf, required: bool) -> Self {
         Self {
             path,
             required,
@@ -134,9 +129,7 @@ impl DockerConfig {
 
     /// The file, from memory if it has not changed; nothing if it is not there and need not be.
     async fn written(&self) -> Result<Option<(&Path, Arc<Written>)>, LoginError> {
-        let Some(path) = self.path.as_deref() else {
-            return Ok(None);
-        };
+        let path = self.path.as_path();
         let unreadable = |source: io::Error| LoginError::Unreadable {
             path: path.to_owned(),
             source: Arc::new(source),

@@ -11,3 +11,4 @@ mod redirects;
 mod referrers;
 mod refusals;
 mod resolve;
+mod targets;

@@ -144,10 +144,8 @@ async fn a_missing_file_is_an_error_only_where_it_was_named() {
     let path = directory.path().join("config.json");
     let named = DockerConfig::at(&path).login("reg.io").await;
     assert!(matches!(named, Err(LoginError::Unreadable { .. })));
-    let default = DockerConfig::new(Some(path), false);
+    let default = DockerConfig::if_there(path);
     assert!(default.login("reg.io").await.unwrap().is_anonymous());
-    let homeless = DockerConfig::new(None, false);
-    assert!(homeless.login("reg.io").await.unwrap().is_anonymous());
 }
 
 #[tokio::test]
