@@ -48,8 +48,9 @@ pub struct Recipe {
 }
 
 /// Every counterpart, in the order in which they are built: small ones first.
-pub const RECIPES: [Recipe; 11] = [
+pub const RECIPES: [Recipe; 12] = [
     small("referrers-registry", "."),
+    small("opa", "."),
     small("crane", "github.com/google/go-containerregistry/cmd/crane"),
     small("oras", "oras.land/oras/cmd/oras"),
     small("notation", "github.com/notaryproject/notation/cmd/notation"),
