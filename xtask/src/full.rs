@@ -3,9 +3,9 @@
 use anyhow::Result;
 
 use crate::cargo::{cargo, passes};
-use crate::{End, test};
+use crate::{End, e2e, test};
 
-/// The tests with more property cases, then what only a release build shows.
+/// The tests with more property cases, a real cluster, then what only a release build shows.
 pub(crate) fn run() -> Result<End> {
     let tests = test::run(&test::Options {
         slow: true,
@@ -17,7 +17,8 @@ pub(crate) fn run() -> Result<End> {
         // without `--bench` each benchmark runs once and measures nothing
         &["test", "--package", "ratify-benches", "--benches"],
     ];
-    let mut passed = tests == End::Passed;
+    let cluster = e2e::run(&[])?;
+    let mut passed = tests == End::Passed && cluster == End::Passed;
     for step in steps {
         let step_passed = passes(cargo(step))?;
         if !step_passed {

@@ -12,6 +12,7 @@ mod arrows;
 mod bench;
 mod cargo;
 mod deny;
+mod e2e;
 mod full;
 mod generate;
 mod peers;
@@ -26,7 +27,9 @@ usage: cargo xtask <task>
 
   test [--no-peers] [-- ARGS]  prepare the real counterparts, run all tests, end with
                                `N passed, N failed`; ARGS go to the test binaries
-  full                         test with more property cases, release build, demo, benches once
+  e2e [NAME..]                 show the whole job in a real cluster on loopback: all cases, or those
+                               whose name contains one of these words
+  full                         test with more property cases, e2e, release build, demo, benches once
   arrows                       check that no crate depends on what its ring may not see
   gen [--check]                write the generated pages of docs/reference, or only compare
   deny                         check bans, licences and sources of all dependencies
@@ -84,6 +87,7 @@ fn dispatch(words: &[&str]) -> Result<End> {
             Some(options) => test::run(&options),
             None => Ok(usage()),
         },
+        ["e2e", names @ ..] if names.iter().all(|name| !name.starts_with('-')) => e2e::run(names),
         ["full"] => full::run(),
         ["arrows"] => arrows::run(),
         ["gen"] => generate::write(),

@@ -1,5 +1,6 @@
-//! Runs real counterparts beside ours: notation, oras, crane, two registries and Ratify 1.4.4; and
-//! builds those of which `tests/e2e` makes a cluster: etcd, Kubernetes and Gatekeeper.
+//! Runs real counterparts beside ours: notation, oras, crane, two registries, Ratify 1.4.4 and
+//! Gatekeeper's way with a template; and builds those of which `tests/e2e` makes a cluster: etcd,
+//! Kubernetes and Gatekeeper.
 //!
 //! Each counterpart comes from a tiny Go module in a folder next to this crate. `cargo xtask peers`
 //! builds them into a cache keyed by content; tests find them there with [`Peer::require`], run
@@ -28,7 +29,7 @@ pub use home::Home;
 pub use notation::{NotationHome, SignatureFormat, StoreType};
 pub use ours::Ours;
 pub use peer::Peer;
-pub use process::Outcome;
+pub use process::{Outcome, run};
 pub use push::{crane, push_image};
 pub use ratify::{notation_config, ratify_verify};
 pub use recipe::{Group, RECIPES, Recipe};

@@ -60,7 +60,8 @@ impl Ours {
         run(command, COMMAND_DEADLINE)
     }
 
-    fn command(&self, home: &Home) -> Command {
+    /// A command that runs it in `home`, as [`Home::command`] does for a counterpart.
+    pub fn command(&self, home: &Home) -> Command {
         home.command_of(&self.0)
     }
 }

@@ -65,7 +65,7 @@ impl Outcome {
 }
 
 /// Run `command` to its end, or kill it at `deadline`.
-pub(crate) fn run(mut command: Command, deadline: Duration) -> Result<Outcome> {
+pub fn run(mut command: Command, deadline: Duration) -> Result<Outcome> {
     let name = command.get_program().to_string_lossy().into_owned();
     let mut child = Running::spawn(&mut command)?;
     let stdout = collect(child.0.stdout.take());

@@ -62,7 +62,7 @@ const KUBE_AND_JUDGES: &[&str] = &[
 const KUBE_AND_REGISTRY: &[&str] = &["kube", "kube-client", "axum", "clap", "ratify-registry"];
 
 /// Every crate of the workspace, inner to outer.
-pub(crate) const ROWS: [Row; 14] = [
+pub(crate) const ROWS: [Row; 15] = [
     row("core/oci", &[], WORLDLY),
     row("core/verify", &["core/oci"], WORLDLY),
     row("core/policy", &["core/verify", "core/oci"], WORLDLY),
@@ -123,6 +123,7 @@ pub(crate) const ROWS: [Row; 14] = [
     // it makes bytes, and `verify` uses it in its own tests
     row("tests/testkit", &["core/oci"], KUBE_AND_JUDGES),
     row("tests/peers", &[], &[]),
+    row("tests/e2e", &["tests/testkit", "tests/peers"], &[]),
     row("benches", &[], &[]),
     row("xtask", &["core/verify", "tests/peers"], &[]),
 ];
