@@ -11,10 +11,10 @@ use crate::Arrival;
 
 /// Answers requests. Any `Fn(Request<Incoming>, Arrival) -> impl Future<Output = Response<Full<Bytes>>>` is one.
 ///
-/// It is cloned for each request, so a clone should be cheap. The transport bounds the time that a request's head may
+/// The transport bounds the time that a request's head may
 /// take and the time between requests; reading the body and answering in time is the service's part. An answer that has
 /// begun is always awaited, also when the client has left: the future is dropped only when the server is cut off.
-pub trait Service: Clone + Send + Sync + 'static {
+pub trait Service: Send + Sync + 'static {
     /// The answer to `request`, which arrived so.
     fn answer(
         &self,
@@ -32,7 +32,7 @@ pub trait Service: Clone + Send + Sync + 'static {
 
 impl<F, Answering> Service for F
 where
-    F: Fn(Request<Incoming>, Arrival) -> Answering + Clone + Send + Sync + 'static,
+    F: Fn(Request<Incoming>, Arrival) -> Answering + Send + Sync + 'static,
     Answering: Future<Output = Response<Full<Bytes>>> + Send,
 {
     fn answer(

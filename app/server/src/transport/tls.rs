@@ -1,10 +1,18 @@
 //! The TLS side of a listener at one moment: how to shake hands, and what is wrong with the files behind it.
 
-use std::path::PathBuf;
+mod files;
+mod material;
+mod stamp;
+
+use std::error::Error;
+use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use rustls::ServerConfig;
+
+pub use files::{TlsFiles, TlsPaths};
+pub use material::TlsFileError;
 
 /// How new connections are met, and how the files behind that are.
 #[derive(Debug, Clone)]
@@ -28,8 +36,8 @@ pub enum Handshakes {
         config: Arc<ServerConfig>,
         /// Counts the configurations of this process, from 1.
         generation: u64,
-        /// Counts the sets of client CAs of this process, from 1. A connection made under an older one is closed after
-        /// its next answer.
+        /// Counts the sets of client CAs of this process. A connection made under an older one is closed after its next
+        /// answer.
         client_ca_generation: u64,
     },
     /// Not at all: nobody could be told from anybody (D-15).
@@ -48,7 +56,7 @@ pub enum Refusal {
 }
 
 /// The server certificate in use.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LoadedCertificate {
     /// When it was read.
     pub loaded: Timestamp,
@@ -56,17 +64,27 @@ pub struct LoadedCertificate {
     pub not_before: Timestamp,
     /// The last instant at which it is valid.
     pub not_after: Timestamp,
-    /// SHA-256 of the DER, in lower-case hex.
-    pub sha256: String,
+    /// SHA-256 of the DER.
+    pub sha256: [u8; 32],
 }
 
-/// Something wrong with one file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Something wrong with a file. Prints on one line, causes included.
+#[derive(Debug, Clone)]
 pub struct TlsProblem {
-    /// The file.
-    pub path: PathBuf,
-    /// What is wrong and what to do, on one line.
-    pub problem: String,
+    /// What, with the file's path, and what to do.
+    pub error: Arc<TlsFileError>,
     /// Since when.
     pub since: Timestamp,
+}
+
+impl fmt::Display for TlsProblem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}", self.error)?;
+        let mut cause = self.error.source();
+        while let Some(error) = cause {
+            write!(formatter, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
 }

@@ -1,0 +1,355 @@
+//! PEM into certificates, keys and client CAs that fit together. Never here: when to read.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use ratify_verify::trust::{Certificate, CertificateError};
+use rustls::crypto::CryptoProvider;
+use rustls::server::{NoServerSessionStorage, VerifierBuilderError, WebPkiClientVerifier};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::version::{TLS12, TLS13};
+use rustls::{RootCertStore, ServerConfig};
+use rustls_pki_types::pem::{self, PemObject};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::transport::tls::LoadedCertificate;
+use crate::transport::tls::stamp::{MAX_FILE, Unread, WatchedFile};
+
+/// Client CAs in one file: two during a change-over, a few more for several clusters. Their names all go into every
+/// handshake.
+const MAX_AUTHORITIES: usize = 100;
+/// Certificates in `tls.crt`. Chains of the Web have up to five; each goes into every handshake.
+const MAX_CHAIN: usize = 20;
+
+/// What is wrong with a file of the TLS side.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsFileError {
+    /// It cannot be read.
+    #[error("cannot read `{path}`; it must exist and be readable for this process's user")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        #[source]
+        source: io::Error,
+    },
+    /// A directory, a pipe or the like.
+    #[error("`{path}` is not a regular file; expected a PEM file")]
+    NotAFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Larger than a Kubernetes Secret can be.
+    #[error(
+        "`{path}` is larger than {MAX_FILE} bytes; expected a PEM file with a few certificates or one key"
+    )]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+    },
+    /// PEM that breaks off or is malformed; a file half written is such.
+    #[error("`{path}` is not well-formed PEM ({detail}); write it again, whole")]
+    Pem {
+        /// The file.
+        path: PathBuf,
+        /// What the reader says. Never the file's contents.
+        detail: &'static str,
+    },
+    /// No `CERTIFICATE` in it.
+    #[error(
+        "`{path}` contains no certificate; expected PEM that begins `-----BEGIN CERTIFICATE-----`"
+    )]
+    NoCertificate {
+        /// The file.
+        path: PathBuf,
+    },
+    /// More certificates than are used.
+    #[error("`{path}` contains {found} certificates, expected at most {most}")]
+    TooMany {
+        /// The file.
+        path: PathBuf,
+        /// How many.
+        found: usize,
+        /// How many there may be.
+        most: usize,
+    },
+    /// A certificate that cannot be parsed.
+    #[error("certificate {number} of `{path}` cannot be used; issue it again")]
+    Certificate {
+        /// The file.
+        path: PathBuf,
+        /// Which, from 1.
+        number: usize,
+        /// What is wrong with it.
+        #[source]
+        source: CertificateError,
+    },
+    /// No private key in it.
+    #[error(
+        "`{path}` contains no private key that can be read; expected PEM that begins `-----BEGIN PRIVATE KEY-----` \
+         (PKCS#8), `-----BEGIN RSA PRIVATE KEY-----` (PKCS#1) or `-----BEGIN EC PRIVATE KEY-----` (SEC1), without a \
+         passphrase"
+    )]
+    NoKey {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A key that TLS cannot use, or one that is not the certificate's.
+    #[error(
+        "the key in `{key}` does not go with the certificate in `{certificate}`; write both files of one pair"
+    )]
+    Pair {
+        /// The file with the certificate.
+        certificate: PathBuf,
+        /// The file with the key.
+        key: PathBuf,
+        /// What TLS says.
+        #[source]
+        source: rustls::Error,
+    },
+    /// Client CAs that cannot be used.
+    #[error("no certificate of `{path}` can be used as a client CA")]
+    NoAuthority {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The check of client certificates cannot be made.
+    #[error("the client CAs of `{path}` cannot be used")]
+    Authorities {
+        /// The file.
+        path: PathBuf,
+        /// What TLS says.
+        #[source]
+        source: VerifierBuilderError,
+    },
+    /// TLS itself cannot be set up.
+    #[error("TLS cannot be set up with the certificate in `{path}`")]
+    Tls {
+        /// The file with the certificate.
+        path: PathBuf,
+        /// What TLS says.
+        #[source]
+        source: rustls::Error,
+    },
+    /// The server certificate is expired, and clients will refuse it.
+    #[error(
+        "the certificate in `{path}` expired at {not_after}; clients refuse it until it is replaced"
+    )]
+    Expired {
+        /// The file.
+        path: PathBuf,
+        /// When.
+        not_after: Timestamp,
+    },
+    /// No client CA is valid now.
+    #[error(
+        "no client CA in `{path}` is valid at this time; all clients are refused until it is replaced"
+    )]
+    NoValidAuthority {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// A server certificate with its key.
+#[derive(Debug, Clone)]
+pub(super) struct Pair {
+    pub(super) key: Arc<CertifiedKey>,
+    pub(super) facts: LoadedCertificate,
+}
+
+/// A certificate that client certificates may chain to.
+#[derive(Debug, Clone)]
+pub(super) struct Authority {
+    der: CertificateDer<'static>,
+    not_before: Timestamp,
+    not_after: Timestamp,
+}
+
+impl Authority {
+    fn is_valid_at(&self, now: Timestamp) -> bool {
+        self.not_before <= now && now <= self.not_after
+    }
+}
+
+/// Read certificate chain and key, and see that they belong together.
+pub(super) fn read_pair(
+    certificate: &mut WatchedFile,
+    key: &mut WatchedFile,
+    provider: &CryptoProvider,
+    now: Timestamp,
+) -> Result<Pair, TlsFileError> {
+    let chain = certificates(certificate, MAX_CHAIN)?;
+    let key_path = key.path().to_owned();
+    let text = key.read().map_err(|cause| unread(cause, key))?;
+    let private = PrivateKeyDer::from_pem_slice(&text).map_err(|cause| match cause {
+        pem::Error::NoItemsFound => TlsFileError::NoKey { path: key_path },
+        other => malformed(&other, key),
+    })?;
+    let leaf = chain.first().ok_or_else(|| TlsFileError::NoCertificate {
+        path: certificate.path().to_owned(),
+    })?;
+    let parsed = Certificate::from_der(leaf).map_err(|source| TlsFileError::Certificate {
+        path: certificate.path().to_owned(),
+        number: 1,
+        source,
+    })?;
+    let facts = LoadedCertificate {
+        loaded: now,
+        not_before: parsed.not_before(),
+        not_after: parsed.not_after(),
+        sha256: parsed.sha256(),
+    };
+    let key =
+        CertifiedKey::from_der(chain, private, provider).map_err(|source| TlsFileError::Pair {
+            certificate: certificate.path().to_owned(),
+            key: key.path().to_owned(),
+            source,
+        })?;
+    Ok(Pair {
+        key: Arc::new(key),
+        facts,
+    })
+}
+
+/// Read the client CAs, as far as they can be used: as in v1.4 a bad one does not stand in the way of the others.
+pub(super) fn read_authorities(file: &mut WatchedFile) -> Result<Vec<Authority>, TlsFileError> {
+    let mut authorities = Vec::new();
+    for (index, der) in certificates(file, MAX_AUTHORITIES)?.into_iter().enumerate() {
+        match authority(der) {
+            Ok(authority) => authorities.push(authority),
+            Err(error) => tracing::warn!(
+                path = %file.path().display(),
+                error = %error,
+                "certificate {} of the client CA file cannot be used; clients of it are refused",
+                index.saturating_add(1)
+            ),
+        }
+    }
+    if authorities.is_empty() {
+        return Err(TlsFileError::NoAuthority {
+            path: file.path().to_owned(),
+        });
+    }
+    Ok(authorities)
+}
+
+/// Why a certificate is not a client CA.
+#[derive(Debug, thiserror::Error)]
+enum NotAnAuthority {
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    #[error(transparent)]
+    Tls(#[from] rustls::Error),
+}
+
+fn authority(der: CertificateDer<'static>) -> Result<Authority, NotAnAuthority> {
+    let parsed = Certificate::from_der(&der)?;
+    RootCertStore::empty().add(der.clone())?;
+    Ok(Authority {
+        der,
+        not_before: parsed.not_before(),
+        not_after: parsed.not_after(),
+    })
+}
+
+/// Those that are valid at `now`. The check of clients does not look at the dates of a CA, and v1.4's does.
+pub(super) fn valid_at(authorities: &[Authority], now: Timestamp) -> Vec<CertificateDer<'static>> {
+    let mut valid: Vec<_> = authorities
+        .iter()
+        .filter(|authority| authority.is_valid_at(now))
+        .map(|authority| authority.der.clone())
+        .collect();
+    valid.sort_by(|one, other| one.as_ref().cmp(other.as_ref()));
+    valid.dedup();
+    valid
+}
+
+/// What connections are met with: TLS 1.2 and 1.3, and no ALPN, as v1.4 offers none (V 2.2). A client certificate that
+/// chains to one of `authorities` and may be used by clients is required, or none is asked for.
+///
+/// No session is ever resumed: each connection shows its certificate to the CAs of today. Nor would it be of use:
+/// Gatekeeper's client keeps no sessions (A 4.4), and making two tickets for each connection costs.
+pub(super) fn server_config(
+    pair: &Pair,
+    authorities: Option<&[CertificateDer<'static>]>,
+    provider: &Arc<CryptoProvider>,
+) -> Result<ServerConfig, ConfigError> {
+    let builder = ServerConfig::builder_with_provider(Arc::clone(provider))
+        .with_protocol_versions(&[&TLS13, &TLS12])?;
+    let builder = match authorities {
+        None => builder.with_no_client_auth(),
+        Some(authorities) => {
+            let mut roots = RootCertStore::empty();
+            for authority in authorities {
+                roots.add(authority.clone())?;
+            }
+            let verifier =
+                WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
+            builder.with_client_cert_verifier(verifier.build()?)
+        }
+    };
+    let resolver = SingleCertAndKey::from(Arc::clone(&pair.key));
+    let mut config = builder.with_cert_resolver(Arc::new(resolver));
+    config.send_tls13_tickets = 0;
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    Ok(config)
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ConfigError {
+    #[error(transparent)]
+    Tls(#[from] rustls::Error),
+    #[error(transparent)]
+    Authorities(#[from] VerifierBuilderError),
+}
+
+/// All certificates of a PEM file; other sections are passed over.
+fn certificates(
+    file: &mut WatchedFile,
+    most: usize,
+) -> Result<Vec<CertificateDer<'static>>, TlsFileError> {
+    let text = file.read().map_err(|cause| unread(cause, file))?;
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    let found = found.map_err(|cause| malformed(&cause, file))?;
+    if found.is_empty() {
+        return Err(TlsFileError::NoCertificate {
+            path: file.path().to_owned(),
+        });
+    }
+    if found.len() > most {
+        return Err(TlsFileError::TooMany {
+            path: file.path().to_owned(),
+            found: found.len(),
+            most,
+        });
+    }
+    Ok(found)
+}
+
+fn unread(cause: Unread, file: &WatchedFile) -> TlsFileError {
+    let path = file.path().to_owned();
+    match cause {
+        Unread::Io(source) => TlsFileError::Unreadable { path, source },
+        Unread::NotAFile => TlsFileError::NotAFile { path },
+        Unread::TooLarge => TlsFileError::TooLarge { path },
+    }
+}
+
+/// The reader's own words can quote the file, which may be a key.
+fn malformed(cause: &pem::Error, file: &WatchedFile) -> TlsFileError {
+    TlsFileError::Pem {
+        path: file.path().to_owned(),
+        detail: match cause {
+            pem::Error::MissingSectionEnd { .. } => "it breaks off before an `END` line",
+            pem::Error::IllegalSectionStart { .. } => "a `BEGIN` line is malformed",
+            pem::Error::Base64Decode(_) => "it has characters that are not base64",
+            pem::Error::SectionTooLarge => "a section is too large",
+            _ => "it cannot be read",
+        },
+    }
+}
