@@ -10,15 +10,21 @@ pub struct Environment {
     pub ratify_config: Option<PathBuf>,
     /// The home directory: `HOME`, else the entry of the user data base.
     pub home: Option<PathBuf>,
+    /// Docker's configuration file, where `docker login` puts logins; none: there are no logins.
+    pub docker_config: Option<PathBuf>,
 }
 
 impl Environment {
     /// The environment of this process. A variable that is set to nothing counts as not set.
     pub fn of_process() -> Self {
-        let ratify_config = env::var_os("RATIFY_CONFIG").filter(|value| !value.is_empty());
+        let directory = |name| env::var_os(name).filter(|value| !value.is_empty());
+        let directory = |name| directory(name).map(PathBuf::from);
+        let home = env::home_dir().filter(|home| !home.as_os_str().is_empty());
+        let docker = directory("DOCKER_CONFIG").or_else(|| Some(home.as_ref()?.join(".docker")));
         Self {
-            ratify_config: ratify_config.map(PathBuf::from),
-            home: env::home_dir().filter(|home| !home.as_os_str().is_empty()),
+            ratify_config: directory("RATIFY_CONFIG"),
+            home,
+            docker_config: docker.map(|directory| directory.join("config.json")),
         }
     }
 

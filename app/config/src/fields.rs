@@ -11,6 +11,7 @@ use ratify_verify::json::{Object, Value, nearest_name};
 
 use crate::Warning;
 use crate::error::{Misplaced, Problem};
+use crate::evidence::Evidence;
 use crate::place::{Place, shown};
 
 /// The most elements of any list in a configuration.
@@ -20,6 +21,8 @@ const MAX_ELEMENTS: usize = 1_000;
 #[derive(Debug, Default)]
 pub(crate) struct Notes {
     pub(crate) warnings: Vec<Warning>,
+    /// What the configuration is made of.
+    pub(crate) evidence: Evidence,
     /// Every field that was asked for, as `store.plugins[].name`: tests hold it against the reference page.
     #[cfg(test)]
     pub(crate) asked: std::collections::BTreeSet<String>,

@@ -8,6 +8,7 @@
 
 mod environment;
 mod error;
+mod evidence;
 mod fields;
 mod load;
 mod notation;
@@ -18,8 +19,9 @@ mod readers;
 mod reference_tests;
 mod spec;
 mod store;
+mod trace_headers;
 mod trust_stores;
 
 pub use environment::Environment;
 pub use error::{ConfigError, Problem};
-pub use load::{Formatter, LoadOptions, Loaded, Timeouts, Warning, load, parse};
+pub use load::{Attempt, Formatter, LoadOptions, Loaded, Timeouts, Warning, attempt, load, parse};

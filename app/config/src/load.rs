@@ -8,10 +8,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ratify_engine::{Limits, Snapshot, SnapshotError, Store};
+use http::HeaderName;
+use ratify_engine::{Limits, ScopeId, Snapshot, SnapshotError, Store};
+use ratify_http::Observer;
 use ratify_verify::json::parse_strict;
 
 use crate::error::{ConfigError, Misplaced, Problem};
+use crate::evidence::Evidence;
 use crate::fields::{Notes, Spec};
 use crate::place::{Place, shown};
 use crate::policy::Policy;
@@ -30,13 +33,18 @@ const DEFAULT_MUTATION: Duration = Duration::from_millis(950);
 const USED_PERCENT: u32 = 85;
 
 /// What the caller decides, and not the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct LoadOptions {
     /// Ask registries on this machine (`localhost` and loopback addresses) in plain HTTP. For the command line only: in
     /// a server whoever names an image would choose.
     pub allow_loopback_http: bool,
+    /// Refuse registries and token services on this machine, on its links and at the metadata services of clouds, unless
+    /// the configuration names them. For servers.
+    pub guarded: bool,
     /// How much of an image is looked at.
     pub limits: Limits,
+    /// Who is told of each request to a registry.
+    pub observer: Option<Observer>,
 }
 
 /// A configuration that is ready to run.
@@ -52,8 +60,24 @@ pub struct Loaded {
     pub formatter: Formatter,
     /// Names of the verifiers whose `type` is written beside the name: v1.4 reports the type of no other (V 2.5).
     pub typed_verifiers: BTreeSet<String>,
+    /// Headers that may carry the caller's trace id, in the order of preference (V 2.9).
+    pub trace_headers: Vec<HeaderName>,
+    /// Whether revocation lists are to be kept (`crl.cache.enabled`).
+    pub crl_cache: bool,
+    /// Every file and folder that was read, or looked for: a change of any of them may make another configuration.
+    pub sources: Vec<PathBuf>,
     /// What somebody should look at, in the order of the file's parts.
     pub warnings: Vec<Warning>,
+}
+
+/// What came of reading a configuration.
+#[derive(Debug)]
+pub struct Attempt {
+    /// Every file and folder that was read, or looked for, up to where it ended: a change of any of them may make another
+    /// result.
+    pub sources: Vec<PathBuf>,
+    /// The configuration, or the first thing that cannot be used.
+    pub result: Result<Loaded, ConfigError>,
 }
 
 /// How long a request to the server may take, counted from its arrival to its answer.
@@ -100,16 +124,30 @@ impl fmt::Display for Warning {
 pub fn load(
     path: Option<&Path>,
     environment: &Environment,
-    options: LoadOptions,
+    options: &LoadOptions,
 ) -> Result<Loaded, ConfigError> {
+    attempt(path, environment, options).result
+}
+
+/// The same for somebody who will try again when something has changed.
+pub fn attempt(path: Option<&Path>, environment: &Environment, options: &LoadOptions) -> Attempt {
     let given = path
         .filter(|path| !path.as_os_str().is_empty())
         .map(Path::to_owned);
-    let path = given
-        .or_else(|| environment.default_config())
-        .ok_or(ConfigError::NoDefault)?;
-    let body = read(&path)?;
-    parse(&path, &body, environment, options)
+    let Some(path) = given.or_else(|| environment.default_config()) else {
+        return Attempt {
+            sources: Vec::new(),
+            result: Err(ConfigError::NoDefault),
+        };
+    };
+    let mut notes = Notes::default();
+    notes.evidence.source(&path);
+    let loaded = read(&path).and_then(|body| build(&path, &body, environment, options, &mut notes));
+    let sources = notes.evidence.sources();
+    Attempt {
+        result: loaded.map(|parts| parts.loaded(&path, notes, sources.clone())),
+        sources,
+    }
 }
 
 /// The same for a body that was read already; `path` is only for messages.
@@ -120,25 +158,30 @@ pub fn parse(
     path: &Path,
     body: &[u8],
     environment: &Environment,
-    options: LoadOptions,
+    options: &LoadOptions,
 ) -> Result<Loaded, ConfigError> {
+    let mut notes = Notes::default();
+    let parts = build(path, body, environment, options, &mut notes)?;
+    let sources = notes.evidence.sources();
+    Ok(parts.loaded(path, notes, sources))
+}
+
+fn build(
+    path: &Path,
+    body: &[u8],
+    environment: &Environment,
+    options: &LoadOptions,
+    notes: &mut Notes,
+) -> Result<Parts, ConfigError> {
     let syntax = |error| ConfigError::Syntax {
         path: path.to_owned(),
         error,
     };
     let value = parse_strict(body, MAX_DEPTH).map_err(syntax)?;
-    let mut notes = Notes::default();
-    let spec = ConfigSpec::read(Place::default(), value, &mut notes);
-    let parts = spec.and_then(|spec| Parts::build(spec, environment, options, &mut notes));
-    let parts = parts.map_err(|misplaced| misplaced.in_file(path))?;
-    Ok(Loaded {
-        path: path.to_owned(),
-        snapshot: parts.snapshot,
-        timeouts: parts.timeouts,
-        formatter: parts.formatter,
-        typed_verifiers: parts.typed_verifiers,
-        warnings: notes.warnings,
-    })
+    notes.evidence.document(&value);
+    let spec = ConfigSpec::read(Place::default(), value, notes);
+    let parts = spec.and_then(|spec| Parts::build(spec, environment, options, notes));
+    parts.map_err(|misplaced| misplaced.in_file(path))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, ConfigError> {
@@ -163,16 +206,33 @@ pub(crate) struct Parts {
     timeouts: Timeouts,
     formatter: Formatter,
     typed_verifiers: BTreeSet<String>,
+    trace_headers: Vec<HeaderName>,
+    crl_cache: bool,
 }
 
 impl Parts {
+    fn loaded(self, path: &Path, notes: Notes, sources: Vec<PathBuf>) -> Loaded {
+        Loaded {
+            path: path.to_owned(),
+            snapshot: self.snapshot,
+            timeouts: self.timeouts,
+            formatter: self.formatter,
+            typed_verifiers: self.typed_verifiers,
+            trace_headers: self.trace_headers,
+            crl_cache: self.crl_cache,
+            sources,
+            warnings: notes.warnings,
+        }
+    }
+
     pub(crate) fn build(
         spec: ConfigSpec,
         environment: &Environment,
-        options: LoadOptions,
+        options: &LoadOptions,
         notes: &mut Notes,
     ) -> Result<Self, Misplaced> {
         let root = Place::default();
+        note_options(options, &mut notes.evidence);
         let formatter = Formatter::parse(&root.member("logger"), &spec.logger)?;
         let typed = spec
             .verifier
@@ -196,7 +256,13 @@ impl Parts {
         warn_of_order(&verifiers, notes);
         warn_of_unread(&policy.listed, &verifiers, notes);
         let verifiers = verifiers.into_iter().map(|one| one.verifier).collect();
-        let snapshot = Snapshot::new(verifiers, stores, policy.policy, options.limits);
+        let snapshot = Snapshot::new(
+            verifiers,
+            stores,
+            policy.policy,
+            options.limits,
+            ScopeId::new(notes.evidence.id()),
+        );
         let snapshot = snapshot.map_err(|error| match error {
             SnapshotError::NoVerifier => {
                 Problem::NoVerifier.at(root.member("verifier").member("plugins"))
@@ -208,8 +274,23 @@ impl Parts {
             timeouts: Timeouts::from(&spec.executor),
             formatter,
             typed_verifiers,
+            trace_headers: spec.logger.trace_headers,
+            crl_cache: spec.crl.cache_enabled,
         })
     }
+}
+
+/// What the caller decides and a verdict may depend on.
+fn note_options(options: &LoadOptions, evidence: &mut Evidence) {
+    let LoadOptions {
+        allow_loopback_http,
+        guarded,
+        limits,
+        observer: _,
+    } = options;
+    evidence.note("loopback http", &[u8::from(*allow_loopback_http)]);
+    evidence.note("guarded", &[u8::from(*guarded)]);
+    evidence.note("limits", format!("{limits:?}").as_bytes());
 }
 
 fn verifiers(
@@ -237,7 +318,7 @@ fn stores(
     spec: StoresSpec,
     reads_cosign: bool,
     environment: &Environment,
-    options: LoadOptions,
+    options: &LoadOptions,
     notes: &mut Notes,
 ) -> Result<Vec<Arc<dyn Store>>, Misplaced> {
     if spec.plugins.is_empty() {

@@ -31,7 +31,7 @@ fn every_field_that_is_read_stands_on_the_reference_page() {
     Parts::build(
         spec,
         &Environment::default(),
-        LoadOptions::default(),
+        &LoadOptions::default(),
         &mut notes,
     )
     .unwrap();

@@ -7,10 +7,14 @@ use std::sync::Arc;
 
 use ratify_engine::{COSIGN_ARTIFACT_TYPE, CosignTagStore, RegistryStore, Store};
 use ratify_http::Certificates;
-use ratify_registry::{Client, DockerConfig, Logins, Options, OptionsError, RegistryOptions};
+use ratify_registry::{
+    Anonymous, Client, DockerConfig, Logins, Options, OptionsError, RegistryOptions,
+};
 use ratify_verify::Verifier;
+use zeroize::Zeroizing;
 
 use crate::error::{Misplaced, Problem};
+use crate::evidence::Evidence;
 use crate::fields::Notes;
 use crate::place::Place;
 use crate::readers::EVERY_TYPE;
@@ -34,7 +38,7 @@ pub(crate) fn store(
     spec: StoreSpec,
     reads_cosign: bool,
     environment: &Environment,
-    options: LoadOptions,
+    options: &LoadOptions,
     notes: &mut Notes,
 ) -> Result<Arc<dyn Store>, Misplaced> {
     if spec.use_http {
@@ -43,12 +47,17 @@ pub(crate) fn store(
             "every registry is asked in plain HTTP, logins included; better name single registries in `registries` with `plainHttp`",
         );
     }
-    let (places, registries) = registries(spec.registries, environment)?;
+    let (places, registries) = registries(spec.registries, environment, &mut notes.evidence)?;
     let options = Options {
         registries,
         plain_http_all: spec.use_http,
         loopback_http: options.allow_loopback_http,
+        guarded: options.guarded,
         logins: logins(place, spec.auth_provider, environment, notes),
+        http: ratify_http::Options {
+            observer: options.observer.clone(),
+            ..ratify_http::Options::default()
+        },
         ..Options::default()
     };
     let hosts: Vec<String> = options
@@ -75,9 +84,14 @@ fn logins(
     notes: &mut Notes,
 ) -> Arc<dyn Logins> {
     let Some(written) = spec.and_then(|spec| spec.config_path) else {
-        return Arc::new(DockerConfig::of_user());
+        let Some(path) = &environment.docker_config else {
+            return Arc::new(Anonymous);
+        };
+        note_logins(path, notes);
+        return Arc::new(DockerConfig::if_there(path));
     };
     let path = environment.path(&written);
+    note_logins(&path, notes);
     if !path.exists() {
         let place = place.member("authProvider").member("configPath");
         notes.warn(&place, "is not there, so no registry can be asked");
@@ -85,12 +99,28 @@ fn logins(
     Arc::new(DockerConfig::at(path))
 }
 
+/// Other logins may see other things, so what is known from before must not answer for them. The client reads the file
+/// by itself; here it is only a part of what makes this configuration the one it is.
+fn note_logins(path: &Path, notes: &mut Notes) {
+    notes.evidence.source(path);
+    notes
+        .evidence
+        .note("logins", path.as_os_str().as_encoded_bytes());
+    match content(path) {
+        Ok(content) => notes.evidence.note("there", &Zeroizing::new(content)),
+        Err(problem) => notes
+            .evidence
+            .note("not there", problem.to_string().as_bytes()),
+    }
+}
+
 fn registries(
     specs: Vec<(Place, RegistrySpec)>,
     environment: &Environment,
+    evidence: &mut Evidence,
 ) -> Result<(Vec<Place>, Vec<RegistryOptions>), Misplaced> {
     let read = |(place, spec): (Place, RegistrySpec)| {
-        let authorities = authorities(&place, &spec, environment)?;
+        let authorities = authorities(&place, &spec, environment, evidence)?;
         let registry = RegistryOptions {
             host: spec.host,
             authorities,
@@ -107,6 +137,7 @@ fn authorities(
     place: &Place,
     spec: &RegistrySpec,
     environment: &Environment,
+    evidence: &mut Evidence,
 ) -> Result<Option<Certificates>, Misplaced> {
     let (member, text) = match (&spec.ca_file, &spec.ca_bundle) {
         (None, None) => return Ok(None),
@@ -119,12 +150,14 @@ fn authorities(
         }
         (Some(path), None) => {
             let member = place.member("caFile");
-            let text =
-                content(&environment.path(path)).map_err(|problem| problem.at(member.clone()))?;
+            let path = environment.path(path);
+            evidence.source(&path);
+            let text = content(&path).map_err(|problem| problem.at(member.clone()))?;
             (member, text)
         }
         (None, Some(text)) => (place.member("caBundle"), text.clone().into_bytes()),
     };
+    evidence.note("authorities", &text);
     let authorities = Certificates::from_pem(&text);
     authorities
         .map(Some)

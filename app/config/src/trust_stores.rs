@@ -168,6 +168,7 @@ impl Sources<'_> {
         let mut candidates = read(&self.unnamed, self.environment, notes)?;
         if let Some(directory) = self.environment.default_certificates() {
             let place = &self.unnamed_place;
+            notes.evidence.source(&directory);
             let collected = certificates_at(&directory)
                 .map_err(|error| Problem::from(error).at(place.clone()))?;
             let missing = PassedOver::Missing(directory);
@@ -196,7 +197,9 @@ fn read(
         let collected = if written.trim_start().starts_with(PEM) {
             inline_certificates(written)
         } else {
-            certificates_at(&environment.path(written))
+            let path = environment.path(written);
+            notes.evidence.source(&path);
+            certificates_at(&path)
         };
         let collected = collected.map_err(|error| Problem::from(error).at(place.clone()))?;
         candidates.extend(accept(collected, place, |_| true, notes));
@@ -239,6 +242,10 @@ fn insert(
     candidates: Vec<Candidate>,
     notes: &mut Notes,
 ) -> Result<(), Misplaced> {
+    let certificates = candidates.iter().map(|one| &one.found.certificate);
+    notes
+        .evidence
+        .certificates(&format!("{kind}:{name}"), certificates);
     if candidates.is_empty() {
         let text = format!(
             "trust store `{kind}:{name}` has no certificates, so signatures that need it are rejected"

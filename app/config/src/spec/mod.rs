@@ -12,8 +12,11 @@ pub(crate) use verifier::{NotationSpec, OtherSpec, VerifierSpec, VerifiersSpec};
 
 use std::time::Duration;
 
+use http::HeaderName;
+
 use crate::error::Misplaced;
 use crate::fields::{Fields, Spec};
+use crate::trace_headers;
 
 /// The longest time-out that can be written; far longer than anybody waits, and short enough to be added to any instant.
 const LONGEST_TIMEOUT: Duration = Duration::from_hours(24);
@@ -26,17 +29,18 @@ pub(crate) struct ConfigSpec {
     pub(crate) verifier: VerifiersSpec,
     pub(crate) executor: ExecutorSpec,
     pub(crate) logger: LoggerSpec,
+    pub(crate) crl: CrlSpec,
 }
 
 impl Spec for ConfigSpec {
     fn take(fields: &mut Fields<'_>) -> Result<Self, Misplaced> {
-        fields.object::<CrlSpec>("crl")?;
         Ok(Self {
             store: fields.object("store")?.unwrap_or_default(),
             policy: fields.object("policy")?.unwrap_or_default(),
             verifier: fields.object("verifier")?.unwrap_or_default(),
             executor: fields.object("executor")?.unwrap_or_default(),
             logger: fields.object("logger")?.unwrap_or_default(),
+            crl: fields.object("crl")?.unwrap_or_default(),
         })
     }
 }
@@ -63,43 +67,57 @@ impl Spec for ExecutorSpec {
 #[derive(Debug, Default)]
 pub(crate) struct LoggerSpec {
     pub(crate) formatter: Option<String>,
+    pub(crate) trace_headers: Vec<HeaderName>,
 }
 
 impl Spec for LoggerSpec {
     fn take(fields: &mut Fields<'_>) -> Result<Self, Misplaced> {
-        fields.object::<RequestHeadersSpec>("requestHeaders")?;
+        let headers = fields.object::<RequestHeadersSpec>("requestHeaders")?;
         Ok(Self {
             formatter: fields.text("formatter")?,
+            trace_headers: headers.unwrap_or_default().trace_id,
         })
     }
 }
 
-/// `logger.requestHeaders`: read, and without effect, as in v1.4 (V D-34).
-struct RequestHeadersSpec;
+/// `logger.requestHeaders`.
+#[derive(Debug, Default)]
+struct RequestHeadersSpec {
+    trace_id: Vec<HeaderName>,
+}
 
 impl Spec for RequestHeadersSpec {
     fn take(fields: &mut Fields<'_>) -> Result<Self, Misplaced> {
-        // the chart writes a list as the text of a list
-        fields.any("traceIDHeaderName")?;
-        Ok(Self)
+        Ok(Self {
+            trace_id: trace_headers::read(fields)?,
+        })
     }
 }
 
-/// `crl`: read; there is no revocation check to be configured yet.
-struct CrlSpec;
+/// `crl`.
+#[derive(Debug, Default)]
+pub(crate) struct CrlSpec {
+    pub(crate) cache_enabled: bool,
+}
 
 impl Spec for CrlSpec {
     fn take(fields: &mut Fields<'_>) -> Result<Self, Misplaced> {
-        fields.object::<CrlCacheSpec>("cache")?;
-        Ok(Self)
+        let cache = fields.object::<CrlCacheSpec>("cache")?;
+        Ok(Self {
+            cache_enabled: cache.unwrap_or_default().enabled,
+        })
     }
 }
 
-struct CrlCacheSpec;
+#[derive(Debug, Default)]
+struct CrlCacheSpec {
+    enabled: bool,
+}
 
 impl Spec for CrlCacheSpec {
     fn take(fields: &mut Fields<'_>) -> Result<Self, Misplaced> {
-        fields.flag("enabled")?;
-        Ok(Self)
+        Ok(Self {
+            enabled: fields.flag("enabled")?,
+        })
     }
 }

@@ -319,7 +319,7 @@ fn v_1_4_a_file_that_cannot_be_read_is_named() {
     let home = Home::new();
     let file = home.at(".ratify/config.json");
     let read = |path: Option<&Path>| {
-        load(path, &home.environment(), LoadOptions::default())
+        load(path, &home.environment(), &LoadOptions::default())
             .unwrap_err()
             .to_string()
     };
@@ -345,7 +345,7 @@ fn v_1_4_a_file_that_cannot_be_read_is_named() {
         file.display()
     );
     assert_eq!(read(None), expected);
-    let nowhere = load(None, &Environment::default(), LoadOptions::default())
+    let nowhere = load(None, &Environment::default(), &LoadOptions::default())
         .unwrap_err()
         .to_string();
     assert!(

@@ -51,7 +51,7 @@ impl Home {
     /// Load a text as the default configuration.
     pub(crate) fn load_text(&self, text: impl AsRef<[u8]>) -> Result<Loaded, ConfigError> {
         self.write(".ratify/config.json", text);
-        load(None, &self.environment(), LoadOptions::default())
+        load(None, &self.environment(), &LoadOptions::default())
     }
 
     /// Load a value as the default configuration.

@@ -6,6 +6,7 @@ mod bad;
 mod home;
 mod mutated;
 mod samples;
+mod server;
 mod signed;
 mod stores;
 mod trust;

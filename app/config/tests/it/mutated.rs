@@ -97,7 +97,7 @@ fn read(body: &[u8]) -> Result<(), String> {
         Path::new("config.json"),
         body,
         &environment,
-        LoadOptions::default(),
+        &LoadOptions::default(),
     );
     match loaded {
         Ok(loaded) => {

@@ -76,14 +76,14 @@ impl Signed {
     pub(crate) fn load(&self, config: Value) -> Loaded {
         self.load_with(
             config,
-            LoadOptions {
+            &LoadOptions {
                 allow_loopback_http: true,
                 ..LoadOptions::default()
             },
         )
     }
 
-    pub(crate) fn load_with(&self, config: Value, options: LoadOptions) -> Loaded {
+    pub(crate) fn load_with(&self, config: Value, options: &LoadOptions) -> Loaded {
         let path = self
             .home
             .write(".ratify/config.json", Self::written(config));

@@ -1,6 +1,10 @@
 //! How registries are reached, shown by the verdict over a signed image.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use ratify_config::LoadOptions;
+use ratify_http::Observer;
 use ratify_testkit::certs::{Authority, Template};
 use ratify_testkit::envelope::Scheme;
 use ratify_testkit::image::Image;
@@ -50,7 +54,7 @@ async fn v_d_23_plain_http_is_for_registries_that_are_named_or_for_all_or_for_lo
             ..LoadOptions::default()
         };
         let verdict = signed
-            .verdict_of(signed.load_with(with_store(&store), options))
+            .verdict_of(signed.load_with(with_store(&store), &options))
             .await;
         assert_eq!(verdict == VERIFIED, admitted, "{store} {verdict}");
         assert!(
@@ -150,4 +154,44 @@ async fn the_cosign_tag_is_not_asked_for_where_nobody_reads_it() {
     signed.registry.clear_requests();
     assert_eq!(signed.verdict(with_cosign(true)).await, VERIFIED);
     assert_eq!(signed.registry.count(Kind::Manifest), without + 1);
+}
+
+#[tokio::test]
+async fn decision_30_a_guarded_client_asks_registries_on_this_machine_only_if_they_are_named() {
+    let signed = Signed::new().await;
+    trusting(&signed);
+    let guarded = LoadOptions {
+        guarded: true,
+        ..LoadOptions::default()
+    };
+    let named = json!({ "registries": [{ "host": signed.registry.host(), "plainHttp": true }] });
+    let plain = json!({ "useHttp": true });
+    for (store, verdict) in [(named, VERIFIED), (plain, "undecided REGISTRY_UNREACHABLE")] {
+        let loaded = signed.load_with(with_store(&store), &guarded);
+        signed.registry.clear_requests();
+        assert_eq!(signed.verdict_of(loaded).await, verdict, "{store}");
+        let asked = !signed.registry.requests().is_empty();
+        assert_eq!(asked, verdict == VERIFIED, "{store}");
+    }
+}
+
+#[tokio::test]
+async fn an_observer_hears_of_each_request() {
+    let signed = Signed::new().await;
+    trusting(&signed);
+    let heard = Arc::new(AtomicUsize::new(0));
+    let hears = Arc::clone(&heard);
+    let options = LoadOptions {
+        allow_loopback_http: true,
+        observer: Some(Observer::new(move |_| {
+            hears.fetch_add(1, Ordering::Relaxed);
+        })),
+        ..LoadOptions::default()
+    };
+    let loaded = signed.load_with(with_store(&json!({})), &options);
+    assert_eq!(signed.verdict_of(loaded).await, VERIFIED);
+    assert_eq!(
+        heard.load(Ordering::Relaxed),
+        signed.registry.requests().len()
+    );
 }
