@@ -136,7 +136,10 @@ fn api_server(home: &Home, program: &Peer, pki: &Pki, etcd_url: &str, port: u16)
         .args(["--shutdown-delay-duration", "0s"]);
     command
         .args(["--service-account-issuer", "https://kubernetes.default.svc"])
-        .args(flag_of("--service-account-key-file", &pki.service_accounts))
+        .args(flag_of(
+            "--service-account-key-file",
+            &pki.service_accounts_public,
+        ))
         .args(flag_of(
             "--service-account-signing-key-file",
             &pki.service_accounts,

@@ -41,8 +41,9 @@ pub(crate) struct Pki {
     pub(crate) api_server: Pair,
     /// A client certificate of the group `system:masters`.
     pub(crate) administrator: Pair,
-    /// The key that signs service account tokens.
+    /// The key that signs service account tokens, and the one that verifies them.
     pub(crate) service_accounts: PathBuf,
+    pub(crate) service_accounts_public: PathBuf,
     /// The folder with `tls.crt` and `tls.key` of the provider's server.
     pub(crate) provider_folder: PathBuf,
 }
@@ -75,6 +76,7 @@ impl Pki {
             api_server: issue(home, "api-server", server(&API_SERVER_NAMES)?, &issuer)?,
             administrator: issue(home, "administrator", administrator, &issuer)?,
             service_accounts: home.write("pki/sa.key", service_accounts.serialize_pem())?,
+            service_accounts_public: home.write("pki/sa.pub", service_accounts.public_key_pem())?,
             provider_folder: provider_folder.context("a file without a folder")?,
         })
     }
