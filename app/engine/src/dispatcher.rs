@@ -149,12 +149,11 @@ impl Dispatcher {
     ) -> Option<Report> {
         let remembered = self.remembered.as_ref()?;
         let (scope, repository) = (snapshot.scope(), reference.repository());
-        let judgement = match reference.digest() {
-            Some(digest) => remembered.verdict(scope, repository, digest, now),
-            None => {
-                let descriptor = remembered.resolution(scope, reference, now)?;
-                remembered.verdict(scope, repository, &descriptor.digest, now)
-            }
+        let judgement = if let Some(digest) = reference.digest() {
+            remembered.verdict(scope, repository, digest, now)
+        } else {
+            let descriptor = remembered.resolution(scope, reference, now)?;
+            remembered.verdict(scope, repository, &descriptor.digest, now)
         }?;
         self.counts.hits.fetch_add(1, Ordering::Relaxed);
         Some(Report::of(reference, &judgement, true))

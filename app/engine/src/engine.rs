@@ -72,12 +72,11 @@ impl Engine {
             return Report::of(reference, &judgement, false);
         }
         let run = self.run(now, deadline);
-        let target = match reference.digest() {
-            Some(digest) => Ok(Target::Pinned(reference.clone(), digest.clone())),
-            None => {
-                let descriptor = run.resolve(reference).await;
-                descriptor.map(|descriptor| Target::Known(repository.clone(), descriptor))
-            }
+        let target = if let Some(digest) = reference.digest() {
+            Ok(Target::Pinned(reference.clone(), digest.clone()))
+        } else {
+            let descriptor = run.resolve(reference).await;
+            descriptor.map(|descriptor| Target::Known(repository.clone(), descriptor))
         };
         let judgement = match target {
             Ok(target) => run.judge(target, progress).await,

@@ -122,16 +122,16 @@ where
         }
         let number = state.next;
         state.next += 1;
-        let stage = Arc::new(Stage::default());
+        let reached = Arc::new(Stage::default());
         let (sender, result) = watch::channel(None);
-        let work = begin(Arc::clone(&stage));
+        let work = begin(Arc::clone(&reached));
         let task = Inner::run(Arc::clone(&self.inner), key.clone(), number, work, sender);
         let flight = Flight {
             number,
             waiters: 1,
             outliving: false,
             abort: self.inner.tasks.spawn(task).abort_handle(),
-            stage,
+            stage: reached,
             result,
         };
         let ticket = self.ticket(key.clone(), &flight);

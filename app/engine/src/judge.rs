@@ -48,7 +48,7 @@ impl Task {
             .memo
             .as_ref()
             .and_then(|memo| memo.find(&key(), self.run.now))
-            .map(|kept| self.from_memory(&kept));
+            .map(|kept| self.recalled(&kept));
         if let Some(finding) = remembered {
             return Judged {
                 finding,

@@ -208,7 +208,7 @@ impl SignatureMemo {
 
 impl Task {
     /// The finding of an earlier judgement of the same signature.
-    pub(crate) fn from_memory(&self, kept: &Signature) -> Finding {
+    pub(crate) fn recalled(&self, kept: &Signature) -> Finding {
         let mut finding = self.finding(kept.verdict.clone());
         finding.signer.clone_from(&kept.signer);
         finding

@@ -157,7 +157,9 @@ pub fn reason_of(error: &Error) -> Reason {
         Error::Forbidden { .. } => ReasonCode::RegistryForbidden,
         Error::RateLimited(_) => ReasonCode::RegistryThrottled,
         Error::Timeout(_) => ReasonCode::RegistryTimeout,
-        Error::Connect(_) | Error::Broken(_) => ReasonCode::RegistryUnreachable,
+        Error::Connect(_) | Error::Broken(_) | Error::TargetRefused { .. } => {
+            ReasonCode::RegistryUnreachable
+        }
         Error::Tls(_) => ReasonCode::RegistryTls,
         Error::Login { .. } => ReasonCode::CredentialUnavailable,
         _ => ReasonCode::RegistryError,

@@ -48,10 +48,6 @@ pub struct FetchFailure(pub Reason);
 
 /// Where a session stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "made three times per session and moved out at once; a box would only be in the way"
-)]
 pub enum Step {
     /// Fetch these and call [`Session::step`] with one answer for each, in this order.
     Need(Vec<Need>),

@@ -2,8 +2,10 @@
 
 #![cfg(test)]
 
+mod dispatcher;
 mod fixture;
 mod requests;
 mod several;
+mod shelf;
 mod verdicts;
 mod waiting;
