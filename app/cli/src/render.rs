@@ -6,7 +6,7 @@ mod text;
 mod verdict;
 
 pub(crate) use referrers::{Branch, ManifestV1, StoreReferrers, flat, tree};
-pub(crate) use report_v1::{VerifyResponse, code_of};
+pub(crate) use report_v1::VerifyResponse;
 #[cfg(feature = "demo")]
 pub(crate) use text::wrap;
 pub(crate) use text::{json, printable};

@@ -5,9 +5,14 @@
 //! and nothing here knows where the configuration comes from: it is a [`Configuration`] in a `watch` channel.
 
 mod configuration;
+mod face;
+mod metrics;
+mod plain;
 mod transport;
 
 pub use configuration::{Arrival, Configuration, Timeouts};
+pub use face::{Face, NotEnforced, Reports, RequestLimits, code_of};
+pub use metrics::{Loadable, Metrics, MetricsError};
 pub use transport::{
     Address, AddressError, ConnectionCounters, ConnectionCounts, ConnectionLimits,
     HandshakeFailures, Handshakes, LoadedCertificate, Refusal, Service, TlsProblem, TlsState,

@@ -7,14 +7,16 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use ratify_engine::{Progress, Report};
+use ratify_oci::Digest;
 use ratify_policy::Decision;
+use ratify_server::code_of;
 use ratify_verify::Reason;
 
 use super::Running;
 use crate::args::{Output, Verify};
 use crate::console::Console;
 use crate::error::{Error, Status};
-use crate::render::{Mark, VerifyResponse, code_of, json, verdict};
+use crate::render::{Mark, VerifyResponse, json, verdict};
 use crate::wait::wait;
 
 /// Verify, print, and say how to end.
@@ -69,10 +71,7 @@ fn print(
 /// One line for the decision, and one for each finding where somebody looks closely.
 fn log(report: &Report, time: Duration) {
     for finding in report.findings.iter() {
-        let artifact = finding
-            .artifact
-            .as_ref()
-            .map_or("none", |artifact| artifact.digest.as_str());
+        let artifact = finding.artifact.as_ref().map_or("none", Digest::as_str);
         let code = code_of(&finding.verdict).as_str();
         let why = finding
             .verdict

@@ -1,7 +1,7 @@
 use ratify_engine::Report;
 use ratify_oci::{Descriptor, Digest, media};
 use ratify_policy::Decision;
-use ratify_verify::{Finding, Reason, ReasonCode, Signer, Verdict};
+use ratify_verify::{Finding, ReasonCode, Signer, Verdict};
 
 use super::*;
 use crate::render::json;
@@ -23,11 +23,7 @@ fn finding(verifier: &str, verdict: Verdict) -> Finding {
     Finding {
         verifier: verifier.to_owned(),
         verifier_type: "notation".to_owned(),
-        artifact: Some(Descriptor::new(
-            media::OCI_MANIFEST,
-            Digest::sha256(b"[]"),
-            2,
-        )),
+        artifact: Some(Digest::sha256(b"[]")),
         artifact_type: "application/vnd.cncf.notary.signature".to_owned(),
         verdict,
         signer: Some(Signer {
@@ -45,10 +41,8 @@ fn v_2_5_unsigned_image_has_one_synthetic_report() {
         ReasonCode::NoSignature,
         "the image has no artifact that a configured verifier reads",
     );
-    let response = VerifyResponse::new(
-        &report(Decision::Deny(reason), Vec::new()),
-        &BTreeSet::new(),
-    );
+    let (report, typed) = (report(Decision::Deny(reason), Vec::new()), BTreeSet::new());
+    let response = VerifyResponse::new(&report, &typed);
     assert_eq!(
         json(&response),
         r#"{
@@ -77,10 +71,11 @@ fn v_2_5_rejected_signature_keeps_the_order_of_v1_4() {
         "no <certificate> of the chain is trusted",
     );
     let findings = vec![finding("my-notation", Verdict::Rejected(reason.clone()))];
-    let response = VerifyResponse::new(
-        &report(Decision::Deny(reason), findings),
-        &["my-notation".to_owned()].into(),
+    let (report, typed) = (
+        report(Decision::Deny(reason), findings),
+        ["my-notation".to_owned()].into(),
     );
+    let response = VerifyResponse::new(&report, &typed);
     assert_eq!(
         json(&response),
         r#"{
@@ -112,10 +107,11 @@ fn v_2_5_rejected_signature_keeps_the_order_of_v1_4() {
 fn v_2_5_type_is_left_out_where_the_configuration_gives_only_a_name() {
     let reason = Reason::new(ReasonCode::SignatureInvalid, "x");
     let findings = vec![finding("notation", Verdict::Unknown(reason.clone()))];
-    let response = VerifyResponse::new(
-        &report(Decision::Undecided(reason), findings),
-        &BTreeSet::new(),
+    let (report, typed) = (
+        report(Decision::Undecided(reason), findings),
+        BTreeSet::new(),
     );
+    let response = VerifyResponse::new(&report, &typed);
     let value = serde_json::to_value(response).unwrap();
     let report = &value["verifierReports"][0];
     assert_eq!(report["name"], "notation");

@@ -1,0 +1,213 @@
+//! `verify`: may these images run? (V 2.6, decisions 3 and 4)
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use ratify_engine::Report;
+use ratify_oci::Reference;
+use ratify_policy::Decision;
+use ratify_verify::{Reason, ReasonCode};
+use tracing::{Level, debug, enabled, info, warn};
+
+use super::images::{Distinct, Ended, Stopped};
+use super::key::Key;
+use super::report_v1::Reports;
+use super::response::{Answer, Stamp, Value};
+use super::{Asked, go_json, work};
+use crate::metrics::Endpoint;
+
+/// One key and the image it names.
+struct Image<'a> {
+    key: Key<'a>,
+    reference: Result<Reference, Reason>,
+}
+
+/// What the answer says of an image.
+enum Verdict<'a> {
+    /// An item with this report.
+    Judged(&'a Report),
+    /// An item that denies.
+    Denied(Cow<'a, Reason>),
+    /// No item: its reason goes into `systemError`. With what was found out, for the log.
+    Undecided(Cow<'a, Reason>, Option<&'a Report>),
+}
+
+impl<'a> Verdict<'a> {
+    fn of(image: &'a Image<'_>, ended: &'a Ended<Report>) -> Self {
+        match (&image.reference, ended) {
+            (Err(reason), _) => Self::Denied(Cow::Borrowed(reason)),
+            (Ok(_), Ok(report)) => match &report.decision {
+                Decision::Admit(_) | Decision::Deny(_) => Self::Judged(report),
+                Decision::Undecided(reason) => Self::Undecided(Cow::Borrowed(reason), Some(report)),
+            },
+            (Ok(_), Err(stopped @ Stopped::Panicked)) => Self::Denied(Cow::Owned(stopped.reason())),
+            (Ok(_), Err(stopped)) => Self::Undecided(Cow::Owned(stopped.reason()), None),
+        }
+    }
+
+    fn words(&self) -> (&'static str, ReasonCode) {
+        match self {
+            Self::Judged(report) if report.is_admitted() => ("admit", report.code()),
+            Self::Judged(report) => ("deny", report.code()),
+            Self::Denied(reason) => ("deny", reason.code()),
+            Self::Undecided(reason, _) => ("undecided", reason.code()),
+        }
+    }
+}
+
+impl Asked<'_> {
+    /// The answer about `keys`, in their order.
+    pub(super) async fn verify(&self, keys: &[Cow<'_, str>]) -> Result<Answer, serde_json::Error> {
+        let now = Timestamp::now();
+        let distinct = Distinct::of(keys);
+        let images: Vec<_> = distinct.texts.iter().map(|text| self.image(text)).collect();
+        let mut ended: Vec<_> = images.iter().map(|one| self.remembered(one, now)).collect();
+        let open: Vec<_> = images
+            .iter()
+            .zip(&ended)
+            .enumerate()
+            .filter(|(_, (_, ended))| matches!(ended, Err(Stopped::Late)))
+            .filter_map(|(place, (image, _))| Some((place, image.reference.as_ref().ok()?)))
+            .collect();
+        let dispatcher = &self.face.dispatcher;
+        let snapshot = &self.configuration.snapshot;
+        let call = dispatcher.call(now, self.times.work);
+        let ask = |reference| dispatcher.verify(snapshot, reference, &call);
+        self.work_on(&open, ask, &mut ended).await;
+        self.write(&distinct, &images, &ended)
+    }
+
+    fn image<'a>(&self, asked: &'a str) -> Image<'a> {
+        let key = Key::of(asked);
+        let reference = key.reference();
+        if let Ok(reference) = &reference {
+            let (trace_id, namespace) = (self.trace_id.as_str(), key.namespace);
+            if reference.digest().is_none() {
+                warn!(
+                    "component-type" = "server",
+                    "trace-id" = trace_id,
+                    namespace,
+                    "a digest should be used instead of a tag: the tag of `{reference}` can be moved to another image at any time"
+                );
+            }
+            info!(
+                "component-type" = "server",
+                "trace-id" = trace_id,
+                namespace,
+                "verifying subject {reference}"
+            );
+        }
+        Image { key, reference }
+    }
+
+    /// What memory says of an image; `Late` stands for all that it does not.
+    fn remembered(&self, image: &Image<'_>, now: Timestamp) -> Ended<Report> {
+        let Ok(reference) = &image.reference else {
+            return Err(Stopped::Late);
+        };
+        let dispatcher = &self.face.dispatcher;
+        let snapshot = &self.configuration.snapshot;
+        let known = work::guarded(|| dispatcher.remembered(snapshot, reference, now));
+        let known = known.map_err(|work::Panicked| {
+            self.face.metrics.panicked();
+            Stopped::Panicked
+        })?;
+        let word = if known.is_some() { "hit" } else { "miss" };
+        let (trace_id, namespace) = (self.trace_id.as_str(), image.key.namespace);
+        debug!(
+            "component-type" = "server",
+            "trace-id" = trace_id,
+            namespace,
+            "cache {word} for subject {reference}"
+        );
+        known.ok_or(Stopped::Late)
+    }
+
+    fn write(
+        &self,
+        distinct: &Distinct<'_>,
+        images: &[Image<'_>],
+        ended: &[Ended<Report>],
+    ) -> Result<Answer, serde_json::Error> {
+        let timestamp = Timestamp::now().to_string();
+        let stamp = Stamp {
+            trace_id: &self.trace_id,
+            timestamp: &timestamp,
+        };
+        let mut answer = Answer::new(false, distinct.places.len());
+        let verdicts: Vec<_> = images
+            .iter()
+            .zip(ended)
+            .map(|(image, ended)| (image, Verdict::of(image, ended)))
+            .collect();
+        for (image, verdict) in &verdicts {
+            let (word, code) = verdict.words();
+            self.face.metrics.verdict(Endpoint::Verify, word, code);
+            self.log(image, verdict, stamp)?;
+            if let Verdict::Undecided(reason, _) = verdict {
+                answer.undecided(image.key.asked, reason);
+            }
+        }
+        for place in &distinct.places {
+            let Some((image, verdict)) = verdicts.get(*place) else {
+                continue;
+            };
+            if let Some(value) = self.value(image, verdict, stamp) {
+                answer.image(image.key.asked, value)?;
+            }
+        }
+        Ok(answer)
+    }
+
+    /// What the item of an image says; `None` if it has none.
+    fn value<'v>(
+        &'v self,
+        image: &'v Image<'_>,
+        verdict: &'v Verdict<'_>,
+        stamp: Stamp<'v>,
+    ) -> Option<Value<'v>> {
+        match verdict {
+            Verdict::Judged(report) => Some(self.of_report(report, stamp)),
+            Verdict::Denied(reason) => Some(Value::of_failure(image.key.subject, reason, stamp)),
+            Verdict::Undecided(..) => None,
+        }
+    }
+
+    fn of_report<'v>(&'v self, report: &'v Report, stamp: Stamp<'v>) -> Value<'v> {
+        let reports = Reports::of(report, &self.configuration.typed_verifiers);
+        Value::of_report(report, reports, stamp)
+    }
+
+    /// v1.4's line that tools look for (decision 13), also for an image that gets no item.
+    fn log(
+        &self,
+        image: &Image<'_>,
+        verdict: &Verdict<'_>,
+        stamp: Stamp<'_>,
+    ) -> Result<(), serde_json::Error> {
+        if !enabled!(Level::INFO) {
+            return Ok(());
+        }
+        let subject = match &image.reference {
+            Ok(reference) => reference.to_string(),
+            Err(_) => image.key.subject.to_owned(),
+        };
+        let value = match verdict {
+            Verdict::Judged(report) | Verdict::Undecided(_, Some(report)) => {
+                self.of_report(report, stamp)
+            }
+            Verdict::Denied(reason) | Verdict::Undecided(reason, None) => {
+                Value::of_failure(&subject, reason, stamp)
+            }
+        };
+        let json = go_json::indented(&value)?;
+        let (trace_id, namespace) = (self.trace_id.as_str(), image.key.namespace);
+        info!(
+            "component-type" = "server",
+            "trace-id" = trace_id,
+            namespace,
+            "verification response for subject {subject}: \n{json}"
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,282 @@
+//! How it is going, for Prometheus: v1.4's series (V 7) and ours, in the classic text format.
+//!
+//! Labels take their values from bounded sets (decisions 33, V D-45): no image reference, no error text, nothing that a
+//! pod author or a registry can make up without end.
+
+mod labels;
+mod own;
+mod v1;
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Response, StatusCode, header};
+use http_body_util::Full;
+use jiff::Timestamp;
+use prometheus::{Registry, TextEncoder};
+use ratify_engine::Dispatcher;
+use ratify_verify::{Finding, ReasonCode};
+
+use own::Own;
+use v1::V1;
+
+use crate::{ConnectionCounters, plain};
+
+/// The format that Prometheus asks for.
+const CONTENT_TYPE: HeaderValue =
+    HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+
+/// Series could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error("a metric cannot be registered")]
+pub struct MetricsError(#[from] prometheus::Error);
+
+/// All series of a process.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    v1: V1,
+    own: Own,
+    dispatcher: OnceLock<Weak<Dispatcher>>,
+    connections: OnceLock<Arc<ConnectionCounters>>,
+    scrape: Mutex<()>,
+}
+
+/// What is asked of the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Endpoint {
+    /// May these images run?
+    Verify,
+    /// Which digests do these tags point to?
+    Mutate,
+}
+
+impl Endpoint {
+    /// In one word.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Verify => "verify",
+            Self::Mutate => "mutate",
+        }
+    }
+}
+
+/// What is loaded from disk and again when it changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Loadable {
+    /// The configuration file and what it names.
+    Configuration,
+    /// The server's certificate and key.
+    ServerCertificate,
+    /// The authorities of client certificates.
+    ClientAuthorities,
+}
+
+impl Loadable {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Configuration => "configuration",
+            Self::ServerCertificate => "server_certificate",
+            Self::ClientAuthorities => "client_ca",
+        }
+    }
+}
+
+impl Metrics {
+    /// All series at zero.
+    ///
+    /// # Errors
+    /// Two series of one name; a mistake of this crate that its tests would show.
+    pub fn new() -> Result<Self, MetricsError> {
+        let registry = Registry::new();
+        Ok(Self {
+            v1: V1::register(&registry)?,
+            own: Own::register(&registry)?,
+            registry,
+            dispatcher: OnceLock::new(),
+            connections: OnceLock::new(),
+            scrape: Mutex::new(()),
+        })
+    }
+
+    /// Show what this dispatcher counts, as long as it lives. The first one stays.
+    pub fn follow(&self, dispatcher: &Arc<Dispatcher>) {
+        // a second one is a mistake without consequences
+        let _ = self.dispatcher.set(Arc::downgrade(dispatcher));
+    }
+
+    /// Show what is counted of the connections that requests come over. The first counters stay.
+    pub fn follow_connections(&self, counters: &Arc<ConnectionCounters>) {
+        // as above
+        let _ = self.connections.set(Arc::clone(counters));
+    }
+
+    /// An artifact was judged, not remembered (for [`ratify_engine::JudgedSink`]); `time` includes fetching.
+    pub fn judged(&self, finding: &Finding, time: Duration) {
+        self.v1.judged(finding, time);
+    }
+
+    /// A request went out to a registry: `kind` is what was asked for, `outcome` the status of its answer or in one word
+    /// why there was none. Both words must come from a bounded set.
+    pub fn registry_request(
+        &self,
+        host: &str,
+        kind: &'static str,
+        outcome: Result<u16, &'static str>,
+    ) {
+        let class = match outcome {
+            Ok(status) => {
+                self.v1.registry_answered(host, status);
+                match status {
+                    100..200 => "1xx",
+                    200..300 => "2xx",
+                    300..400 => "3xx",
+                    400..500 => "4xx",
+                    500..600 => "5xx",
+                    _ => "other",
+                }
+            }
+            Err(why) => why,
+        };
+        if kind == "blob" {
+            self.v1.blob_fetched();
+        }
+        let labels = [kind, class];
+        self.own.registry_requests.with_label_values(&labels).inc();
+    }
+
+    /// Something was loaded and is in use now. `not_after` is the end of a certificate.
+    pub fn loaded(&self, what: Loadable, now: Timestamp, not_after: Option<Timestamp>) {
+        let own = &self.own;
+        let labels = [what.word()];
+        own.reloads
+            .with_label_values(&[what.word(), "success"])
+            .inc();
+        own.loaded.with_label_values(&labels).set(own::seconds(now));
+        if let Some(end) = not_after {
+            own.not_after
+                .with_label_values(&labels)
+                .set(own::seconds(end));
+        }
+    }
+
+    /// Something changed on disk and cannot be used; what was in use stays.
+    pub fn load_failed(&self, what: Loadable) {
+        let labels = [what.word(), "failure"];
+        self.own.reloads.with_label_values(&labels).inc();
+    }
+
+    /// The configuration of this number is in use.
+    pub fn generation(&self, generation: u64) {
+        self.own.generation.set(own::number(generation));
+    }
+
+    /// Everything, in the classic text format.
+    pub fn text(&self) -> String {
+        // one at a time, because counters are brought up to what the dispatcher says
+        let _scrape = self.scrape.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(dispatcher) = self.dispatcher.get().and_then(Weak::upgrade) {
+            let stats = dispatcher.stats();
+            self.own.take(&stats);
+            self.v1.blobs_remembered(stats.signature_hits);
+        }
+        if let Some(counters) = self.connections.get() {
+            self.own.take_connections(&counters.counts());
+        }
+        let mut text = String::with_capacity(16 * 1024);
+        if let Err(error) = TextEncoder::new().encode_utf8(&self.registry.gather(), &mut text) {
+            tracing::error!("metrics cannot be written: {error}");
+        }
+        text
+    }
+
+    /// The answer to a request on the metrics port: `/metrics` and nothing else (decision 33; v1.4 serves pprof, too).
+    pub fn answer(&self, method: &Method, path: &str) -> Response<Full<Bytes>> {
+        match path {
+            "/metrics" if plain::reads(method) => {
+                let mut response = Response::new(Full::from(self.text()));
+                response
+                    .headers_mut()
+                    .insert(header::CONTENT_TYPE, CONTENT_TYPE);
+                response
+            }
+            "/metrics" => plain::not_allowed("GET, HEAD"),
+            _ => plain::not_found(),
+        }
+    }
+
+    /// A request is under way until the guard ends.
+    pub(crate) fn begin(&self, endpoint: Endpoint) -> InFlight<'_> {
+        let gauge = self.own.in_flight.with_label_values(&[endpoint.word()]);
+        gauge.inc();
+        InFlight {
+            metrics: self,
+            endpoint,
+            gauge,
+            answered: false,
+        }
+    }
+
+    /// A request that asks registries was turned away.
+    pub(crate) fn shed(&self, why: &str) {
+        self.own.shed.with_label_values(&[why]).inc();
+    }
+
+    /// An image was answered for.
+    pub(crate) fn verdict(&self, endpoint: Endpoint, decision: &'static str, code: ReasonCode) {
+        let labels = [endpoint.word(), decision, code.as_str()];
+        self.own.verdicts.with_label_values(&labels).inc();
+        if code == ReasonCode::DeadlineExceeded {
+            self.own.deadline_misses.inc();
+        }
+    }
+
+    /// A panic was caught while answering.
+    pub(crate) fn panicked(&self) {
+        self.own.panics.with_label_values(&["answering"]).inc();
+    }
+
+    /// An answer has a `systemError`.
+    pub(crate) fn system_error(&self, code: &str) {
+        self.v1.system_error(code);
+    }
+}
+
+/// A request under way. One that ends without an answer was cut off, with the server or in a panic.
+#[derive(Debug)]
+pub(crate) struct InFlight<'a> {
+    metrics: &'a Metrics,
+    endpoint: Endpoint,
+    gauge: prometheus::IntGauge,
+    answered: bool,
+}
+
+impl InFlight<'_> {
+    /// It was answered after so much time.
+    pub(crate) fn answered(mut self, status: StatusCode, time: Duration) {
+        self.answered = true;
+        let v1 = &self.metrics.v1;
+        let histogram = match self.endpoint {
+            Endpoint::Verify => &v1.verification,
+            Endpoint::Mutate => &v1.mutation,
+        };
+        if status == StatusCode::OK {
+            histogram.observe(v1::milliseconds(time));
+        }
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.gauge.dec();
+        if !self.answered {
+            let labels = [self.endpoint.word()];
+            let cut_off = &self.metrics.own.cut_off;
+            cut_off.with_label_values(&labels).inc();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
