@@ -6,14 +6,19 @@
 
 mod configuration;
 mod face;
+mod health;
 mod metrics;
 mod plain;
+mod server;
 mod transport;
 
 pub use configuration::{Arrival, Configuration, Timeouts};
 pub use face::{Face, NotEnforced, Reports, RequestLimits, code_of};
-pub use metrics::{Loadable, Metrics, MetricsError};
+pub use health::{Health, Readiness};
+pub use metrics::{Metrics, MetricsError};
+pub use server::{Addresses, Bound, Server, ServerOptions, Services, StartError, Stopped};
 pub use transport::{
-    Address, AddressError, ConnectionCounters, ConnectionCounts, ConnectionLimits,
-    HandshakeFailures, Handshakes, LoadedCertificate, Refusal, Service, TlsProblem, TlsState,
+    Address, AddressError, BindError, ConnectionCounters, ConnectionCounts, ConnectionLimits,
+    HandshakeFailures, Handshakes, Listener, LoadedCertificate, Refusal, Service, Stop,
+    TlsFileError, TlsFiles, TlsPaths, TlsProblem, TlsState, serve,
 };

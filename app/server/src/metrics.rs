@@ -17,11 +17,12 @@ use jiff::Timestamp;
 use prometheus::{Registry, TextEncoder};
 use ratify_engine::Dispatcher;
 use ratify_verify::{Finding, ReasonCode};
+use tokio::sync::watch;
 
 use own::Own;
 use v1::V1;
 
-use crate::{ConnectionCounters, plain};
+use crate::{ConnectionCounters, TlsState, plain};
 
 /// The format that Prometheus asks for.
 const CONTENT_TYPE: HeaderValue =
@@ -40,6 +41,7 @@ pub struct Metrics {
     own: Own,
     dispatcher: OnceLock<Weak<Dispatcher>>,
     connections: OnceLock<Arc<ConnectionCounters>>,
+    tls: OnceLock<watch::Receiver<TlsState>>,
     scrape: Mutex<()>,
 }
 
@@ -62,27 +64,6 @@ impl Endpoint {
     }
 }
 
-/// What is loaded from disk and again when it changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Loadable {
-    /// The configuration file and what it names.
-    Configuration,
-    /// The server's certificate and key.
-    ServerCertificate,
-    /// The authorities of client certificates.
-    ClientAuthorities,
-}
-
-impl Loadable {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Configuration => "configuration",
-            Self::ServerCertificate => "server_certificate",
-            Self::ClientAuthorities => "client_ca",
-        }
-    }
-}
-
 impl Metrics {
     /// All series at zero.
     ///
@@ -96,6 +77,7 @@ impl Metrics {
             registry,
             dispatcher: OnceLock::new(),
             connections: OnceLock::new(),
+            tls: OnceLock::new(),
             scrape: Mutex::new(()),
         })
     }
@@ -110,6 +92,12 @@ impl Metrics {
     pub fn follow_connections(&self, counters: &Arc<ConnectionCounters>) {
         // as above
         let _ = self.connections.set(Arc::clone(counters));
+    }
+
+    /// Show how old the server's certificate is and whether its files are good. The first state that is given stays.
+    pub fn follow_tls(&self, state: watch::Receiver<TlsState>) {
+        // as above
+        let _ = self.tls.set(state);
     }
 
     /// An artifact was judged, not remembered (for [`ratify_engine::JudgedSink`]); `time` includes fetching.
@@ -146,30 +134,19 @@ impl Metrics {
         self.own.registry_requests.with_label_values(&labels).inc();
     }
 
-    /// Something was loaded and is in use now. `not_after` is the end of a certificate.
-    pub fn loaded(&self, what: Loadable, now: Timestamp, not_after: Option<Timestamp>) {
+    /// The configuration of this number is in use from now on. Number 1 is no reload.
+    pub fn configuration_loaded(&self, generation: u64, now: Timestamp) {
         let own = &self.own;
-        let labels = [what.word()];
-        own.reloads
-            .with_label_values(&[what.word(), "success"])
-            .inc();
-        own.loaded.with_label_values(&labels).set(own::seconds(now));
-        if let Some(end) = not_after {
-            own.not_after
-                .with_label_values(&labels)
-                .set(own::seconds(end));
+        own.generation.set(own::number(generation));
+        own.configuration_loaded.set(own::seconds(now));
+        if generation > 1 {
+            own.reloads.with_label_values(&["success"]).inc();
         }
     }
 
-    /// Something changed on disk and cannot be used; what was in use stays.
-    pub fn load_failed(&self, what: Loadable) {
-        let labels = [what.word(), "failure"];
-        self.own.reloads.with_label_values(&labels).inc();
-    }
-
-    /// The configuration of this number is in use.
-    pub fn generation(&self, generation: u64) {
-        self.own.generation.set(own::number(generation));
+    /// The configuration changed and cannot be used; the one in use stays.
+    pub fn configuration_failed(&self) {
+        self.own.reloads.with_label_values(&["failure"]).inc();
     }
 
     /// Everything, in the classic text format.
@@ -183,6 +160,9 @@ impl Metrics {
         }
         if let Some(counters) = self.connections.get() {
             self.own.take_connections(&counters.counts());
+        }
+        if let Some(state) = self.tls.get() {
+            self.own.take_tls(&state.borrow());
         }
         let mut text = String::with_capacity(16 * 1024);
         if let Err(error) = TextEncoder::new().encode_utf8(&self.registry.gather(), &mut text) {

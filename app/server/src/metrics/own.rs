@@ -5,7 +5,7 @@ use prometheus::core::Collector;
 use prometheus::{Error, Gauge, GaugeVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
 use ratify_engine::Stats;
 
-use crate::ConnectionCounts;
+use crate::{ConnectionCounts, Handshakes, TlsState};
 
 /// The series.
 #[derive(Debug)]
@@ -19,8 +19,12 @@ pub(super) struct Own {
     pub(super) registry_requests: IntCounterVec,
     pub(super) generation: Gauge,
     pub(super) reloads: IntCounterVec,
-    pub(super) loaded: GaugeVec,
-    pub(super) not_after: GaugeVec,
+    pub(super) configuration_loaded: Gauge,
+    tls_loaded: Gauge,
+    tls_not_after: Gauge,
+    tls_generation: Gauge,
+    tls_problems: Gauge,
+    client_authorities: Gauge,
     cache_hits: IntCounter,
     cache_misses: IntCounter,
     cache_entries: Gauge,
@@ -128,20 +132,34 @@ impl Own {
                 "ratify_configuration_generation",
                 "Number of the configuration in use, counted from the start of the process",
             )?,
+            configuration_loaded: make.gauge(
+                "ratify_configuration_loaded_timestamp_seconds",
+                "When the configuration in use was loaded, in seconds since 1970",
+            )?,
             reloads: make.counters(
                 "ratify_configuration_reload_total",
-                "Attempts to load what changed on disk, by what and result",
-                &["what", "result"],
+                "Changes of the configuration since the start, by whether they could be used",
+                &["result"],
             )?,
-            loaded: make.gauges(
-                "ratify_loaded_timestamp_seconds",
-                "When what is in use was loaded, in seconds since 1970",
-                &["what"],
+            tls_loaded: make.gauge(
+                "ratify_tls_certificate_loaded_timestamp_seconds",
+                "When the server certificate in use was read, in seconds since 1970",
             )?,
-            not_after: make.gauges(
-                "ratify_certificate_not_after_timestamp_seconds",
-                "When the certificate in use ends, in seconds since 1970",
-                &["what"],
+            tls_not_after: make.gauge(
+                "ratify_tls_certificate_not_after_timestamp_seconds",
+                "When the server certificate in use ends, in seconds since 1970",
+            )?,
+            tls_generation: make.gauge(
+                "ratify_tls_generation",
+                "Number of the TLS material in use, counted from the start of the process; 0 refuses all connections",
+            )?,
+            tls_problems: make.gauge(
+                "ratify_tls_file_problems",
+                "Files of certificates and keys that cannot be used as they are now",
+            )?,
+            client_authorities: make.gauge(
+                "ratify_tls_client_ca_certificates",
+                "Authorities that client certificates are checked against; -1 if clients need none",
             )?,
             cache_hits: make.counter(
                 "ratify_verdict_cache_hits_total",
@@ -211,6 +229,22 @@ impl Own {
         for (reason, count) in counts.handshake_failures.by_reason() {
             handshakes(reason, count);
         }
+    }
+}
+
+impl Own {
+    /// Take over how TLS is doing.
+    pub(super) fn take_tls(&self, state: &TlsState) {
+        let length = |count: usize| u32::try_from(count).map_or(f64::INFINITY, f64::from);
+        self.tls_loaded.set(seconds(state.certificate.loaded));
+        self.tls_not_after.set(seconds(state.certificate.not_after));
+        self.tls_generation.set(match state.handshakes {
+            Handshakes::Ready { generation, .. } => number(generation),
+            Handshakes::Refusing(_) => 0.0,
+        });
+        self.tls_problems.set(length(state.problems.len()));
+        self.client_authorities
+            .set(state.client_authorities.map_or(-1.0, length));
     }
 }
 

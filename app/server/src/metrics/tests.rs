@@ -3,6 +3,7 @@ use ratify_oci::Digest;
 use ratify_verify::{Reason, Verdict};
 
 use super::*;
+use crate::{Handshakes, LoadedCertificate, Refusal};
 
 fn lines(metrics: &Metrics, name: &str) -> Vec<String> {
     let text = metrics.text();
@@ -131,20 +132,22 @@ async fn what_others_count_is_shown_while_they_live() {
 }
 
 #[test]
-fn reloads_and_certificates_are_told() {
+fn reloads_are_told() {
     let metrics = Metrics::new().unwrap();
-    let time = |seconds| Timestamp::from_second(seconds).unwrap();
-    metrics.loaded(Loadable::Configuration, time(1_700_000_000), None);
-    metrics.load_failed(Loadable::Configuration);
-    metrics.loaded(Loadable::ServerCertificate, time(5), Some(time(9)));
-    metrics.generation(3);
+    let time = Timestamp::from_second(1_700_000_000).unwrap();
+    metrics.configuration_loaded(1, time);
+    assert!(
+        lines(&metrics, "ratify_configuration_reload_total").is_empty(),
+        "the first is none"
+    );
+    metrics.configuration_loaded(2, time);
+    metrics.configuration_failed();
     let text = metrics.text();
     for line in [
-        "ratify_configuration_reload_total{result=\"success\",what=\"configuration\"} 1",
-        "ratify_configuration_reload_total{result=\"failure\",what=\"configuration\"} 1",
-        "ratify_loaded_timestamp_seconds{what=\"configuration\"} 1700000000",
-        "ratify_certificate_not_after_timestamp_seconds{what=\"server_certificate\"} 9",
-        "ratify_configuration_generation 3",
+        "ratify_configuration_reload_total{result=\"success\"} 1",
+        "ratify_configuration_reload_total{result=\"failure\"} 1",
+        "ratify_configuration_loaded_timestamp_seconds 1700000000",
+        "ratify_configuration_generation 2",
     ] {
         assert!(
             text.lines().any(|found| found == line),
@@ -152,6 +155,37 @@ fn reloads_and_certificates_are_told() {
         );
     }
     assert_eq!(lines(&metrics, "process_start_time_seconds").len(), 1);
+}
+
+#[test]
+fn the_age_and_end_of_the_certificate_are_told() {
+    let metrics = Metrics::new().unwrap();
+    let time = |seconds| Timestamp::from_second(seconds).unwrap();
+    let state = TlsState {
+        handshakes: Handshakes::Refusing(Refusal::NoClientAuthority),
+        certificate: LoadedCertificate {
+            loaded: time(5),
+            not_before: time(1),
+            not_after: time(9),
+            sha256: [0; 32],
+        },
+        client_authorities: Some(0),
+        problems: Vec::new(),
+    };
+    let (_sender, receiver) = watch::channel(state);
+    metrics.follow_tls(receiver);
+    let text = metrics.text();
+    for line in [
+        "ratify_tls_certificate_loaded_timestamp_seconds 5",
+        "ratify_tls_certificate_not_after_timestamp_seconds 9",
+        "ratify_tls_generation 0",
+        "ratify_tls_client_ca_certificates 0",
+    ] {
+        assert!(
+            text.lines().any(|found| found == line),
+            "{line}\nin\n{text}"
+        );
+    }
 }
 
 #[test]
