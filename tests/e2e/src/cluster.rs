@@ -201,6 +201,21 @@ impl Cluster {
         self.provider.start(&self.server, &self.images)
     }
 
+    /// Let Gatekeeper's webhook fall silent, until [`Cluster::wake_gatekeeper`].
+    pub fn silence_gatekeeper(&self) -> Result<()> {
+        self.gatekeeper.silence()
+    }
+
+    /// Let Gatekeeper's webhook speak again.
+    pub fn wake_gatekeeper(&self) -> Result<()> {
+        self.gatekeeper.wake()
+    }
+
+    /// Make Gatekeeper issue itself a new authority and new certificates.
+    pub fn rotate_gatekeepers_authority(&mut self) -> Result<()> {
+        self.gatekeeper.rotate_authority(&self.plane.kubectl)
+    }
+
     /// How many requests the API server admitted so far because a webhook did not answer.
     pub fn failed_open(&self) -> Result<u64> {
         let metrics = self.plane.kubectl.expect(&["get", "--raw", "/metrics"])?;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::poll::{Seen, until};
 use crate::watchdog::Watchdog;
@@ -68,13 +68,23 @@ impl Daemon {
         Ok(())
     }
 
-    /// Ask it to end (SIGTERM) and wait until it has.
-    pub(crate) fn stop(mut self) -> Result<ExitStatus> {
-        let id = self.child.id().to_string();
-        Command::new("kill")
-            .args(["-TERM", &id])
+    /// Send it a signal, by name.
+    pub(crate) fn signal(&self, name: &str) -> Result<()> {
+        let status = Command::new("kill")
+            .args(["-s", name, &self.child.id().to_string()])
             .status()
             .context("cannot start `kill`")?;
+        ensure!(
+            status.success(),
+            "`kill -s {name}` of `{}` failed",
+            self.name
+        );
+        Ok(())
+    }
+
+    /// Ask it to end (SIGTERM) and wait until it has.
+    pub(crate) fn stop(mut self) -> Result<ExitStatus> {
+        self.signal("TERM")?;
         until(
             &format!("the end of `{}`", self.name),
             STOP_DEADLINE,

@@ -107,6 +107,40 @@ impl Gatekeeper {
         self.audit.expect_alive()
     }
 
+    /// Let the webhook process stand still: it accepts connections and says nothing.
+    pub(crate) fn silence(&self) -> Result<()> {
+        self.webhook.signal("STOP")
+    }
+
+    /// Let it go on.
+    pub(crate) fn wake(&self) -> Result<()> {
+        self.webhook.signal("CONT")
+    }
+
+    /// Take its authority and certificates away, which makes it issue new ones, and wait until the
+    /// new authority is in the folder.
+    pub(crate) fn rotate_authority(&mut self, kubectl: &Kubectl) -> Result<()> {
+        let file = self.client_authority();
+        let before = fs::read(&file)?;
+        kubectl.expect(&[
+            "patch",
+            "secret",
+            CERTIFICATE_SECRET,
+            "-n",
+            NAMESPACE,
+            "--type=json",
+            r#"--patch=[{"op":"remove","path":"/data"}]"#,
+        ])?;
+        until("a new authority of Gatekeeper", STEP_DEADLINE, || {
+            self.mount.expect_alive()?;
+            Ok(if fs::read(&file)? == before {
+                Seen::NotYet("the old one".to_owned())
+            } else {
+                Seen::Done(())
+            })
+        })
+    }
+
     /// What the webhook process said.
     pub(crate) fn log(&self) -> &crate::daemon::Log {
         self.webhook.log()

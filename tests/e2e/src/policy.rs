@@ -48,11 +48,11 @@ impl Template {
         }
     }
 
-    /// What a denial says where the provider told of no verdict at all.
-    pub fn system_error(self) -> &'static str {
+    /// What a denial of `image` says where Gatekeeper has no verdict, but a system error.
+    pub fn system_error(self, image: &str) -> String {
         match self {
-            Self::Stock => "System error calling external data provider: ",
-            Self::Ours => "Subject failed verification: ",
+            Self::Stock => "System error calling external data provider: ".to_owned(),
+            Self::Ours => format!("{}no verdict: ", self.denial(image)),
         }
     }
 

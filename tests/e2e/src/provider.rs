@@ -56,6 +56,14 @@ impl Server {
             let store = config.pointer_mut("/store/plugins/0");
             *store.context("expected a store in the configuration")? =
                 json!({ "name": "oras", "registries": registries });
+            // of a written number we take 85 %, so that the answer comes before the API server
+            // gives up on Gatekeeper, after 3 s
+            if let Some(config) = config.as_object_mut() {
+                config.insert(
+                    "executor".to_owned(),
+                    json!({ "verificationRequestTimeout": 2900, "mutationRequestTimeout": 950 }),
+                );
+            }
         }
         Ok(config)
     }

@@ -15,9 +15,10 @@ use crate::poll::{Seen, until};
 /// Time for what a controller does after an admission.
 const DEADLINE: Duration = Duration::from_mins(1);
 
-/// Lines of the server's log that are shown of one case, and characters of each.
+/// Lines of the server's log and of the events that are shown of one case, and characters of each.
 const LOG_LINES: usize = 8;
-const LOG_LINE_CHARS: usize = 300;
+const EVENT_LINES: usize = 3;
+const LINE_CHARS: usize = 400;
 
 /// Whether the constraint that denies looks into a namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -214,19 +215,30 @@ impl<'a> Scene<'a> {
         Ok(())
     }
 
+    /// Begin to count again, where a case has seen the API server admit so and it had to.
+    pub fn restart_the_count_of_failed_open(&mut self) -> Result<()> {
+        self.failed_open = self.cluster.failed_open()?;
+        Ok(())
+    }
+
     /// What was said: by kubectl, in events, and by the server.
     pub fn evidence(&mut self) -> String {
-        let events = self.kubectl(&["get", "events", "--no-headers"]);
+        let namespace = self.namespace().to_owned();
+        let events = ["get", "events", "--no-headers", "-n", &namespace];
         let mut text = std::mem::take(&mut self.record);
-        if let Err(error) = events {
-            let _ = writeln!(text, "no events: {error:#}");
+        match self.cluster.kubectl().run(&events) {
+            Ok(events) if events.stdout.is_empty() => text.push_str("no events\n"),
+            Ok(events) => {
+                let events = last_lines(&events.stdout, EVENT_LINES);
+                let _ = writeln!(text, "events, at the end:\n{}", indented(&events));
+            }
+            Err(error) => {
+                let _ = writeln!(text, "no events: {error:#}");
+            }
         }
         let _ = writeln!(text, "{}, at the end:", self.cluster.server().name());
         let log = self.cluster.server_log().since(self.log_start);
-        for line in last_lines(&log, LOG_LINES).lines() {
-            let line: String = line.chars().take(LOG_LINE_CHARS).collect();
-            let _ = writeln!(text, "  {line}");
-        }
+        text.push_str(&indented(&last_lines(&log, LOG_LINES)));
         text
     }
 
@@ -242,4 +254,13 @@ impl<'a> Scene<'a> {
         }
         Ok(())
     }
+}
+
+/// The lines of `text`, moved in and cut.
+fn indented(text: &str) -> String {
+    let lines = text.lines().map(|line| {
+        let line: String = line.chars().take(LINE_CHARS).collect();
+        format!("  {line}")
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }

@@ -64,7 +64,12 @@ fn rounds(programs: &Programs, filters: &[String], tally: &mut Tally) -> Vec<Rou
     let original = Server::Original(programs.original.clone());
     let mut rounds = vec![
         // the rig holds for the original, so a failure of ours is a failure of ours
-        round("original", &original, Template::Stock, &[With::Any]),
+        round(
+            "original",
+            &original,
+            Template::Stock,
+            &[With::Any, With::Original],
+        ),
         round(
             "stock-template",
             &ours,
@@ -142,7 +147,7 @@ fn run_rounds(programs: &Programs, rounds: Vec<Round>, tally: &mut Tally) -> Res
 fn run_case(cluster: &mut Cluster, round: &str, case: &Case, tally: &mut Tally) -> Result<()> {
     let name = full_name(round, case);
     let start = Instant::now();
-    let mut scene = Scene::open(cluster, &format!("{round}-{}", case.name))
+    let mut scene = Scene::open(cluster, &format!("{round}-{}", case.name).replace('_', "-"))
         .with_context(|| format!("no namespace for `{name}`"))?;
     let result = (case.show)(&mut scene).and_then(|()| scene.expect_nothing_failed_open());
     let took = start.elapsed().as_secs_f64();
