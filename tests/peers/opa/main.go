@@ -1,5 +1,5 @@
 // Evaluates a Gatekeeper ConstraintTemplate as Gatekeeper 3.23.0 does, with recorded answers of the
-// external data provider: one JSON document in on stdin, one out on stdout.
+// external data provider: `opa document.json` prints what each evaluation told.
 //
 // The evaluator, the rewriting of packages, the HTTP client, the response cache and what Rego gets
 // to see of an answer are Gatekeeper's own packages. The order in which they are called is that of
@@ -74,8 +74,15 @@ func main() {
 }
 
 func run() error {
+	if len(os.Args) != 2 {
+		return errors.New("expected one argument: the file with what is asked, JSON")
+	}
+	text, err := os.ReadFile(os.Args[1])
+	if err != nil {
+		return err
+	}
 	var doc document
-	if err := json.NewDecoder(os.Stdin).Decode(&doc); err != nil {
+	if err := json.Unmarshal(text, &doc); err != nil {
 		return err
 	}
 	compiler, err := compile(doc.Template)

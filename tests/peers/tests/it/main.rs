@@ -8,3 +8,4 @@
 
 mod matrix;
 mod runners;
+mod templates;
