@@ -56,6 +56,17 @@ pub enum BindError {
     },
 }
 
+impl BindError {
+    /// As asked for.
+    pub fn address(&self) -> &Address {
+        match self {
+            Self::Resolve { address, .. }
+            | Self::InUse { address, .. }
+            | Self::Bind { address, .. } => address,
+        }
+    }
+}
+
 impl Listener {
     /// Listen on `address`. All interfaces are IPv6 and IPv4 together, or IPv4 alone where there is no IPv6.
     ///
