@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use ratify_oci::Reference;
+use futures::future::BoxFuture;
 use ratify_verify::{Reason, ReasonCode};
 
 use super::queue::Shed;
@@ -62,23 +62,22 @@ impl Stopped {
     }
 }
 
+/// Work on one image, and its place among the distinct keys.
+pub(super) type Work<'a, T> = (usize, BoxFuture<'a, T>);
+
 /// What came of the work on one image.
 pub(super) type Ended<T> = Result<T, Stopped>;
 
 impl Asked<'_> {
-    /// Ask `ask` about every image of `open` and put the answers at their places in `ended`. Images whose work does not
-    /// end in time keep what is there.
-    pub(super) async fn work_on<'r, T, F: Future<Output = T>>(
-        &self,
-        open: &[(usize, &'r Reference)],
-        ask: impl Fn(&'r Reference) -> F,
-        ended: &mut [Ended<T>],
-    ) {
-        if open.is_empty() {
+    /// Do the work on each image that has some, and put what comes of it at its place in `ended`. What does not end in
+    /// time leaves there what is there.
+    pub(super) async fn work_on<T>(&self, work: Vec<Work<'_, T>>, ended: &mut [Ended<T>]) {
+        if work.is_empty() {
             return;
         }
+        let (places, work): (Vec<_>, Vec<_>) = work.into_iter().unzip();
         let mut put = |place: usize, result: Ended<T>| {
-            let place = open.get(place).and_then(|(place, _)| ended.get_mut(*place));
+            let place = places.get(place).and_then(|place| ended.get_mut(*place));
             if let Some(slot) = place {
                 *slot = result;
             }
@@ -87,13 +86,12 @@ impl Asked<'_> {
             Ok(seat) => seat,
             Err(shed) => {
                 self.face.metrics.shed(shed.word());
-                (0..open.len()).for_each(|place| put(place, Err(Stopped::Shed(shed))));
+                (0..places.len()).for_each(|place| put(place, Err(Stopped::Shed(shed))));
                 return;
             }
         };
-        let all = open.iter().map(|(_, reference)| ask(reference));
         let at_once = self.face.limits.keys_at_once;
-        work::run(all, at_once, self.times.answer, |place, result| {
+        work::run(work, at_once, self.times.answer, |place, result| {
             if result.is_err() {
                 self.face.metrics.panicked();
             }

@@ -5,8 +5,9 @@
 
 use std::borrow::Cow;
 
+use futures::future::BoxFuture;
 use jiff::Timestamp;
-use ratify_engine::StoreError;
+use ratify_engine::{Call, StoreError};
 use ratify_oci::{Descriptor, Reference};
 use ratify_verify::{Reason, ReasonCode};
 use tracing::info;
@@ -46,13 +47,6 @@ impl Plan {
             Ok(reference) => Self::Resolve(reference),
         }
     }
-
-    fn reference(&self) -> Option<&Reference> {
-        match self {
-            Self::Resolve(reference) => Some(reference),
-            Self::Refused(_) | Self::Pinned => None,
-        }
-    }
 }
 
 /// What came of resolving.
@@ -72,17 +66,15 @@ impl Asked<'_> {
             );
         }
         let plans: Vec<_> = distinct.texts.iter().map(|key| Plan::of(key)).collect();
-        let open: Vec<_> = plans
-            .iter()
-            .enumerate()
-            .filter_map(|(place, plan)| Some((place, plan.reference()?)))
-            .collect();
+        let call = self.face.dispatcher.call(Timestamp::now(), self.times.work);
+        let open = plans.iter().enumerate();
+        let work = open.filter_map(|(place, plan)| match plan {
+            Plan::Resolve(reference) => Some((place, self.resolve(reference, &call))),
+            Plan::Refused(_) | Plan::Pinned => None,
+        });
+        let work = work.collect();
         let mut ended: Vec<Ended<Resolved>> = plans.iter().map(|_| Err(Stopped::Late)).collect();
-        let dispatcher = &self.face.dispatcher;
-        let snapshot = &self.configuration.snapshot;
-        let call = dispatcher.call(Timestamp::now(), self.times.work);
-        let ask = |reference| dispatcher.resolve(snapshot, reference, &call);
-        self.work_on(&open, ask, &mut ended).await;
+        self.work_on(work, &mut ended).await;
 
         let mut answer = Answer::new(true, distinct.places.len());
         let results: Vec<_> = distinct
@@ -109,6 +101,11 @@ impl Asked<'_> {
             }
         }
         Ok(answer)
+    }
+
+    fn resolve<'a>(&'a self, reference: &'a Reference, call: &'a Call) -> BoxFuture<'a, Resolved> {
+        let dispatcher = &self.face.dispatcher;
+        Box::pin(dispatcher.resolve(&self.configuration.snapshot, reference, call))
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
+use futures::future::BoxFuture;
 use jiff::Timestamp;
-use ratify_engine::Report;
+use ratify_engine::{Call, Report};
 use ratify_oci::Reference;
 use ratify_policy::Decision;
 use ratify_verify::{Reason, ReasonCode};
@@ -62,19 +63,20 @@ impl Asked<'_> {
         let distinct = Distinct::of(keys);
         let images: Vec<_> = distinct.texts.iter().map(|text| self.image(text)).collect();
         let mut ended: Vec<_> = images.iter().map(|one| self.remembered(one, now)).collect();
-        let open: Vec<_> = images
-            .iter()
-            .zip(&ended)
-            .enumerate()
-            .filter(|(_, (_, ended))| matches!(ended, Err(Stopped::Late)))
-            .filter_map(|(place, (image, _))| Some((place, image.reference.as_ref().ok()?)))
-            .collect();
-        let dispatcher = &self.face.dispatcher;
-        let snapshot = &self.configuration.snapshot;
-        let call = dispatcher.call(now, self.times.work);
-        let ask = |reference| dispatcher.verify(snapshot, reference, &call);
-        self.work_on(&open, ask, &mut ended).await;
+        let call = self.face.dispatcher.call(now, self.times.work);
+        let open = images.iter().zip(&ended).enumerate();
+        let work = open.filter_map(|(place, (image, ended))| match (&image.reference, ended) {
+            (Ok(reference), Err(Stopped::Late)) => Some((place, self.judge(reference, &call))),
+            _ => None,
+        });
+        let work = work.collect();
+        self.work_on(work, &mut ended).await;
         self.write(&distinct, &images, &ended)
+    }
+
+    fn judge<'a>(&'a self, reference: &'a Reference, call: &'a Call) -> BoxFuture<'a, Report> {
+        let dispatcher = &self.face.dispatcher;
+        Box::pin(dispatcher.verify(&self.configuration.snapshot, reference, call))
     }
 
     fn image<'a>(&self, asked: &'a str) -> Image<'a> {
@@ -206,7 +208,9 @@ impl Asked<'_> {
             "component-type" = "server",
             "trace-id" = trace_id,
             namespace,
-            "verification response for subject {subject}: \n{json}"
+            // a field of its own: the subject may be anything, and only these line ends are ours
+            document = json.as_str(),
+            "verification response for subject {subject}: "
         );
         Ok(())
     }

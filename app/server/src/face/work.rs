@@ -2,7 +2,8 @@
 
 use std::panic::AssertUnwindSafe;
 
-use futures::stream::{self, StreamExt};
+use futures::future::BoxFuture;
+use futures::stream::{FuturesUnordered, StreamExt};
 use futures::{FutureExt, pin_mut};
 use tokio::time::{Instant, sleep_until};
 
@@ -12,21 +13,22 @@ pub(super) struct Panicked;
 
 /// Run all of `work`, `at_once` at a time, and give each result to `done` with the place of its work, until `deadline`.
 /// What has not ended by then is dropped, and `done` is not called for it.
-pub(super) async fn run<F: Future>(
-    work: impl IntoIterator<Item = F>,
+pub(super) async fn run<T>(
+    work: Vec<BoxFuture<'_, T>>,
     at_once: usize,
     deadline: Instant,
-    mut done: impl FnMut(usize, Result<F::Output, Panicked>),
+    mut done: impl FnMut(usize, Result<T, Panicked>),
 ) {
-    let guarded = work.into_iter().enumerate().map(|(place, future)| {
-        AssertUnwindSafe(future)
-            .catch_unwind()
-            .map(move |result| (place, result.map_err(|_| Panicked)))
-    });
-    let running = stream::iter(guarded).buffer_unordered(at_once.max(1));
+    let mut waiting = work.into_iter().enumerate();
+    let mut running = FuturesUnordered::new();
     let late = sleep_until(deadline);
-    pin_mut!(running, late);
+    pin_mut!(late);
     loop {
+        while running.len() < at_once.max(1)
+            && let Some((place, work)) = waiting.next()
+        {
+            running.push(placed(place, work));
+        }
         tokio::select! {
             // what ended at the last moment counts
             biased;
@@ -37,6 +39,10 @@ pub(super) async fn run<F: Future>(
             () = &mut late => return,
         }
     }
+}
+
+async fn placed<T>(place: usize, work: BoxFuture<'_, T>) -> (usize, Result<T, Panicked>) {
+    (place, guarded_future(work).await)
 }
 
 /// Run `work` to its end. A panic is caught.
@@ -56,7 +62,6 @@ pub(super) fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
 mod tests {
     use std::time::Duration;
 
-    use futures::future::BoxFuture;
     use tokio::time::sleep;
 
     use super::*;
