@@ -18,6 +18,7 @@ mod wire;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use ratify_oci::{Descriptor, media};
@@ -58,6 +59,8 @@ pub(crate) struct Settings {
     pub(crate) referrers_api: bool,
     pub(crate) page_size: usize,
     pub(crate) auth: Auth,
+    pub(crate) delay: Duration,
+    pub(crate) connect_delay: Duration,
 }
 
 impl Builder {
@@ -82,6 +85,21 @@ impl Builder {
         self
     }
 
+    /// Wait so long before each answer, refusals and tokens included: how far away the registry is.
+    /// ([`Fault::Latency`] concerns single requests, and only those that got past the login.)
+    #[must_use]
+    pub fn delay(mut self, time: Duration) -> Self {
+        self.settings.delay = time;
+        self
+    }
+
+    /// Wait so long before a new connection is heard, TLS handshake included.
+    #[must_use]
+    pub fn connect_delay(mut self, time: Duration) -> Self {
+        self.settings.connect_delay = time;
+        self
+    }
+
     /// Serve HTTPS (HTTP/1.1 and HTTP/2) with this chain, for example
     /// `authority.issue(&Template::tls_server(&["127.0.0.1", "localhost"]))`.
     #[must_use]
@@ -94,6 +112,8 @@ impl Builder {
     pub async fn start(self) -> std::io::Result<Registry> {
         let tls = self.tls.as_ref().map(tls_config).transpose();
         let tls = tls.map_err(std::io::Error::other)?;
+        // gathering entropy takes 40 ms and more, once: the first token shall not seem to take them
+        let _unfilled = aws_lc_rs::rand::fill(&mut [0]);
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
         let scheme = if tls.is_some() { "https" } else { "http" };
@@ -130,6 +150,8 @@ impl Registry {
                 referrers_api: true,
                 page_size: usize::MAX,
                 auth: Auth::None,
+                delay: Duration::ZERO,
+                connect_delay: Duration::ZERO,
             },
             tls: None,
         }

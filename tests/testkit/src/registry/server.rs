@@ -128,6 +128,7 @@ pub(crate) async fn serve(
 async fn connection(stream: TcpStream, tls: Option<Arc<ServerConfig>>, shared: Arc<Shared>) {
     // answers are small: waiting for more to send would only cost time
     let _still_works = stream.set_nodelay(true);
+    pause(shared.settings.connect_delay).await;
     let stream = match tls {
         None => Stream::Plain(stream),
         Some(config) => match TlsAcceptor::from(config).accept(stream).await {
@@ -147,6 +148,13 @@ async fn connection(stream: TcpStream, tls: Option<Arc<ServerConfig>>, shared: A
         .await;
 }
 
+/// Even a sleep of no time at all would last until the next tick of the timer.
+async fn pause(time: Duration) {
+    if !time.is_zero() {
+        tokio::time::sleep(time).await;
+    }
+}
+
 async fn respond(
     shared: &Shared,
     request: http::Request<Incoming>,
@@ -164,6 +172,7 @@ async fn respond(
             .log()
             .form(number, String::from_utf8_lossy(&body).into_owned());
     }
+    pause(shared.settings.delay).await;
     let authorization = text(&head.headers, &AUTHORIZATION);
     let content_type = text(&head.headers, &CONTENT_TYPE);
     let asked = Asked {
