@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::engine::CALLS;
 use crate::fixed::Fixed;
 use crate::flights::{FlightLimits, Flights, Full};
-use crate::memory::{Remembered, VerdictKey};
+use crate::memory::{Key, Remembered};
 use crate::run::{Judgement, Run, Target};
 use crate::stage::Stage;
 use crate::{Deadline, Report, ScopeId, Snapshot, StoreError};
@@ -98,7 +98,7 @@ pub struct Dispatcher {
     options: DispatcherOptions,
     judged: Option<Arc<JudgedSink>>,
     remembered: Option<Arc<Remembered>>,
-    judgements: Flights<VerdictKey, Arc<Judgement>>,
+    judgements: Flights<Key, Arc<Judgement>>,
     resolutions: Flights<(ScopeId, Reference), Resolution>,
     counts: Counts,
 }
@@ -150,10 +150,10 @@ impl Dispatcher {
         let remembered = self.remembered.as_ref()?;
         let (scope, repository) = (snapshot.scope(), reference.repository());
         let judgement = if let Some(digest) = reference.digest() {
-            remembered.verdict(scope, repository, digest, now)
+            remembered.verdict(Key::of_verdict(scope, repository, digest), now)
         } else {
             let descriptor = remembered.resolution(scope, reference, now)?;
-            remembered.verdict(scope, repository, &descriptor.digest, now)
+            remembered.verdict(Key::of_verdict(scope, repository, &descriptor.digest), now)
         }?;
         self.counts.hits.fetch_add(1, Ordering::Relaxed);
         Some(Report::of(reference, &judgement, true))
@@ -182,10 +182,9 @@ impl Dispatcher {
             }
         };
         // a tag may point to an image that is known under its digest
-        let digest = target.digest().clone();
+        let key = Key::of_verdict(snapshot.scope(), repository, target.digest());
         let known = self.remembered.as_ref();
-        let known =
-            known.and_then(|one| one.verdict(snapshot.scope(), repository, &digest, call.now));
+        let known = known.and_then(|one| one.verdict(key, call.now));
         let judgement = match known {
             Some(judgement) => judgement,
             None => self.judge(snapshot, repository, target, call).await,
@@ -260,17 +259,9 @@ impl Dispatcher {
         target: Target,
         call: &Call,
     ) -> Arc<Judgement> {
-        let key = VerdictKey {
-            scope: snapshot.scope(),
-            repository: repository.clone(),
-            digest: target.digest().clone(),
-        };
+        let key = Key::of_verdict(snapshot.scope(), repository, target.digest());
         let begin = |stage: Arc<Stage>| {
-            let (run, remembered, key) = (
-                self.run(snapshot, call),
-                self.remembered.clone(),
-                key.clone(),
-            );
+            let (run, remembered, key) = (self.run(snapshot, call), self.remembered.clone(), key);
             async move {
                 let progress = move |reached| stage.reach(&reached);
                 let judgement = Arc::new(run.judge(target, &progress).await);
@@ -280,7 +271,7 @@ impl Dispatcher {
                 judgement
             }
         };
-        let outcome = match self.judgements.join(key.clone(), begin) {
+        let outcome = match self.judgements.join(key, begin) {
             Ok(ticket) => ticket.wait(call.deadline).await,
             Err(Full) => return Arc::new(Judgement::failed(None, overloaded())),
         };

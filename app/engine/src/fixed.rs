@@ -1,5 +1,7 @@
 //! What verifiers say of a repository without looking at any image of it.
 
+use std::sync::Arc;
+
 use ratify_oci::Repository;
 use ratify_policy::Findings;
 use ratify_verify::{Finding, Verifier};
@@ -52,13 +54,13 @@ impl Fixed {
     }
 
     /// The acceptances.
-    pub(crate) fn into_accepted(self) -> impl Iterator<Item = Finding> {
+    pub(crate) fn into_accepted(self) -> impl Iterator<Item = Arc<Finding>> {
         self.into_findings()
             .filter(|finding| finding.verdict.accepted().is_some())
     }
 
-    fn into_findings(self) -> impl Iterator<Item = Finding> {
+    fn into_findings(self) -> impl Iterator<Item = Arc<Finding>> {
         let said = self.said.into_iter().zip(self.first);
-        said.filter_map(|(finding, first)| finding.filter(|_| first))
+        said.filter_map(|(finding, first)| finding.filter(|_| first).map(Arc::new))
     }
 }

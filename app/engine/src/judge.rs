@@ -11,7 +11,7 @@ use ratify_verify::{
 use tokio::time::{Instant, timeout_at};
 
 use crate::Store;
-use crate::memory::SignatureKey;
+use crate::memory::Key;
 use crate::run::Run;
 
 /// How often a verifier may ask before it must have decided (architecture: at most eight rounds).
@@ -31,40 +31,41 @@ pub(crate) struct Task {
 
 /// What came of one artifact.
 pub(crate) struct Judged {
-    pub(crate) finding: Finding,
-    /// Fetching included.
-    pub(crate) took: Duration,
-    /// Whether an earlier judgement was taken over.
-    pub(crate) remembered: bool,
+    pub(crate) finding: Arc<Finding>,
+    /// How long it took, fetching included; `None` if an earlier judgement was taken over.
+    pub(crate) took: Option<Duration>,
+}
+
+impl Judged {
+    fn now(finding: Arc<Finding>, begin: Instant) -> Self {
+        Self {
+            finding,
+            took: Some(begin.elapsed()),
+        }
+    }
 }
 
 impl Task {
     /// Judge, or remember. Always ends at the deadline, with a finding in every case.
     pub(crate) async fn run(self) -> Judged {
         let begin = Instant::now();
-        let key = || SignatureKey::new(self.run.snapshot.scope(), &self);
-        let remembered = self
-            .run
-            .memo
-            .as_ref()
-            .and_then(|memo| memo.find(&key(), self.run.now))
-            .map(|kept| self.recalled(&kept));
-        if let Some(finding) = remembered {
+        let Some(memo) = self.run.memo.clone() else {
+            let (finding, _) = self.judge().await;
+            return Judged::now(Arc::new(finding), begin);
+        };
+        let key = Key::of_signature(self.run.snapshot.scope(), &self);
+        if let Some(finding) = memo.find(key, self.run.now) {
             return Judged {
                 finding,
-                took: begin.elapsed(),
-                remembered: true,
+                took: None,
             };
         }
         let (finding, only_content) = self.judge().await;
-        if let (Some(memo), true) = (&self.run.memo, only_content) {
-            memo.keep(key(), &finding, self.run.now);
+        let finding = memo.slim(finding);
+        if only_content {
+            memo.keep(key, &finding, self.run.now);
         }
-        Judged {
-            finding,
-            took: begin.elapsed(),
-            remembered: false,
-        }
+        Judged::now(finding, begin)
     }
 
     /// The finding, and whether nothing but hashed content led to it.
@@ -103,10 +104,10 @@ impl Task {
     /// A finding about this artifact that no verifier made.
     pub(crate) fn finding(&self, verdict: Verdict) -> Finding {
         Finding {
-            verifier: self.verifier.name().to_owned(),
-            verifier_type: self.verifier.verifier_type().to_owned(),
+            verifier: self.verifier.name().into(),
+            verifier_type: self.verifier.verifier_type().into(),
             artifact: Some(self.artifact.descriptor.digest.clone()),
-            artifact_type: self.artifact.artifact_type().to_owned(),
+            artifact_type: self.artifact.artifact_type().into(),
             verdict,
             signer: None,
             validations: Vec::new(),

@@ -4,16 +4,16 @@
 //! that a copy of an image is judged under the policy of the place it lies in. Every value ends at the first instant at
 //! which it may change. Nothing that could not be told is ever remembered.
 
-use std::hash::Hash;
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use aws_lc_rs::digest::{Context, SHA256};
 use jiff::Timestamp;
+use quick_cache::Weighter;
 use quick_cache::sync::Cache;
-use quick_cache::{Equivalent, Weighter};
-use ratify_oci::{Descriptor, Digest, Reference, Repository};
+use ratify_oci::{Descriptor, Digest, Reference, Repository, Target};
 use ratify_policy::Decision;
 use ratify_verify::{Basis, Finding, ReasonCode, Signer, Verdict};
 use tokio::time::Instant;
@@ -37,16 +37,16 @@ const SWEEP: Duration = Duration::from_secs(30);
 /// What an entry weighs beside its texts: the map's own slots, counts and allocations.
 const OVERHEAD: u64 = 256;
 
-/// A value and when it ends.
+/// A value and when it ends, in few bytes, because there are many.
 #[derive(Clone)]
 struct Kept<V> {
     value: V,
-    /// By the clock that never jumps.
-    until: Instant,
-    /// By the clock of certificates: before the first it was not judged, at the second it may change.
-    from: Timestamp,
-    valid_until: Option<Timestamp>,
-    weight: u64,
+    /// By the clock that never jumps, in milliseconds since the map was made.
+    until: u64,
+    /// By the clock of certificates, in seconds: before the first it was not judged, at the second it may change.
+    from: i64,
+    valid_until: i64,
+    weight: u32,
 }
 
 #[derive(Clone)]
@@ -54,13 +54,14 @@ struct ByWeight;
 
 impl<K, V> Weighter<K, Kept<V>> for ByWeight {
     fn weight(&self, _: &K, kept: &Kept<V>) -> u64 {
-        kept.weight
+        u64::from(kept.weight)
     }
 }
 
 /// A map of bounded weight whose values end.
-struct Memory<K, V> {
-    cache: Cache<K, Kept<V>, ByWeight>,
+struct Memory<V> {
+    cache: Cache<Key, Kept<V>, ByWeight>,
+    made: Instant,
     swept: Mutex<Instant>,
 }
 
@@ -71,36 +72,42 @@ struct Life {
     valid_until: Option<Timestamp>,
 }
 
-impl<K: Hash + Eq, V: Clone> Memory<K, V> {
+impl<V: Clone> Memory<V> {
     fn new(bytes: u64) -> Self {
+        let now = Instant::now();
         // the number is a first guess of the map's, not a limit
         Self {
             cache: Cache::with_weighter(256, bytes, ByWeight),
-            swept: Mutex::new(Instant::now()),
+            made: now,
+            swept: Mutex::new(now),
         }
     }
 
-    fn find<Q: Hash + Equivalent<K>>(&self, key: &Q, now: Timestamp) -> Option<V> {
+    fn find(&self, key: &Key, now: Timestamp) -> Option<V> {
         let kept = self.cache.get(key)?;
-        let lives = kept.until > Instant::now()
-            && kept.from <= now
-            && kept.valid_until.is_none_or(|end| now < end);
+        let second = now.as_second();
+        let lives = kept.until > self.clock() && kept.from <= second && second < kept.valid_until;
         lives.then_some(kept.value)
     }
 
-    fn keep(&self, key: K, value: V, life: Life, now: Timestamp, weight: u64) {
+    fn keep(&self, key: Key, value: V, life: Life, now: Timestamp, weight: u64) {
         if life.longest.is_zero() {
             return;
         }
         let kept = Kept {
             value,
-            until: Instant::now() + life.longest,
-            from: now,
-            valid_until: life.valid_until,
-            weight: weight + OVERHEAD,
+            until: self.clock().saturating_add(milliseconds(life.longest)),
+            from: now.as_second(),
+            valid_until: life.valid_until.map_or(i64::MAX, Timestamp::as_second),
+            weight: u32::try_from(weight + OVERHEAD).unwrap_or(u32::MAX),
         };
         self.cache.insert(key, kept);
         self.sweep();
+    }
+
+    /// Milliseconds since the map was made.
+    fn clock(&self) -> u64 {
+        milliseconds(self.made.elapsed())
     }
 
     /// Give back the memory of what has ended. Called by those who work in the background, never by those who wait.
@@ -110,116 +117,162 @@ impl<K: Hash + Eq, V: Clone> Memory<K, V> {
             && now.saturating_duration_since(*swept) >= SWEEP
         {
             *swept = now;
-            self.cache.retain(|_, kept| kept.until > now);
+            let clock = self.clock();
+            self.cache.retain(|_, kept| kept.until > clock);
         }
     }
 }
 
-/// Which image under which configuration.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct VerdictKey {
-    pub(crate) scope: ScopeId,
-    pub(crate) repository: Repository,
-    pub(crate) digest: Digest,
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The same, borrowed.
-#[derive(Hash)]
-struct VerdictQuestion<'a> {
-    scope: ScopeId,
-    repository: &'a Repository,
-    digest: &'a Digest,
-}
+/// What a value is about: a SHA-256 over everything that it depends on, so that a key has 32 bytes however long names are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Key([u8; 32]);
 
-impl Equivalent<VerdictKey> for VerdictQuestion<'_> {
-    fn equivalent(&self, key: &VerdictKey) -> bool {
-        self.scope == key.scope && self.repository == &key.repository && self.digest == &key.digest
+impl Key {
+    /// Which image under which configuration.
+    pub(crate) fn of_verdict(scope: ScopeId, repository: &Repository, digest: &Digest) -> Self {
+        let mut key = KeyWriter::new(b"verdict", scope);
+        key.text(repository.registry());
+        key.text(repository.name());
+        key.text(digest.as_str());
+        key.finish()
     }
-}
 
-/// Which signature of which image, judged by whom.
-///
-/// The repository is part of it, because the trust policy goes by repository; so is the artifact type, because the same
-/// manifest may be listed under two.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct SignatureKey {
-    scope: ScopeId,
-    repository: Repository,
-    subject: (String, Digest, u64),
-    artifact: (String, Digest, u64),
-    artifact_type: String,
-    verifier: usize,
-}
-
-impl SignatureKey {
-    pub(crate) fn new(scope: ScopeId, task: &Task) -> Self {
-        let of = |descriptor: &Descriptor| {
-            let media_type = descriptor.media_type.clone();
-            (media_type, descriptor.digest.clone(), descriptor.size)
-        };
-        Self {
-            scope,
-            repository: task.subject.repository.clone(),
-            subject: of(&task.subject.descriptor),
-            artifact: of(&task.artifact.descriptor),
-            artifact_type: task.artifact.artifact_type().to_owned(),
-            verifier: task.place,
+    /// Which reference under which configuration.
+    fn of_resolution(scope: ScopeId, reference: &Reference) -> Self {
+        let mut key = KeyWriter::new(b"resolution", scope);
+        key.text(reference.repository().registry());
+        key.text(reference.repository().name());
+        match reference.target() {
+            Target::Digest(digest) => {
+                key.text("@");
+                key.text(digest.as_str());
+            }
+            Target::Tag(tag) => {
+                key.text(":");
+                key.text(tag.as_str());
+            }
         }
+        key.finish()
+    }
+
+    /// Which signature of which image, judged by whom.
+    ///
+    /// The repository is part of it, because the trust policy goes by repository; so is the artifact type, because the
+    /// same manifest may be listed under two.
+    pub(crate) fn of_signature(scope: ScopeId, task: &Task) -> Self {
+        let mut key = KeyWriter::new(b"signature", scope);
+        key.text(task.subject.repository.registry());
+        key.text(task.subject.repository.name());
+        for descriptor in [&task.subject.descriptor, &task.artifact.descriptor] {
+            key.text(&descriptor.media_type);
+            key.text(descriptor.digest.as_str());
+            key.number(descriptor.size);
+        }
+        key.text(task.artifact.artifact_type());
+        key.number(bytes(task.place));
+        key.finish()
     }
 }
 
-/// What is kept of a judgement; the single validations are not, only the command line shows them.
-#[derive(Debug, Clone)]
-pub(crate) struct Signature {
-    verdict: Verdict,
-    signer: Option<Signer>,
+/// Puts parts together so that no two lists of parts make the same bytes.
+struct KeyWriter(Context);
+
+impl KeyWriter {
+    fn new(kind: &[u8], scope: ScopeId) -> Self {
+        let mut writer = Self(Context::new(&SHA256));
+        writer.part(kind);
+        writer.part(scope.as_bytes());
+        writer
+    }
+
+    fn part(&mut self, part: &[u8]) {
+        self.number(bytes(part.len()));
+        self.0.update(part);
+    }
+
+    fn text(&mut self, text: &str) {
+        self.part(text.as_bytes());
+    }
+
+    fn number(&mut self, number: u64) {
+        self.0.update(&number.to_be_bytes());
+    }
+
+    fn finish(self) -> Key {
+        let mut key = [0; 32];
+        for (place, byte) in key.iter_mut().zip(self.0.finish().as_ref()) {
+            *place = *byte;
+        }
+        Key(key)
+    }
 }
 
 /// Judgements of single signatures.
 pub(crate) struct SignatureMemo {
-    memory: Memory<SignatureKey, Arc<Signature>>,
+    memory: Memory<Arc<Finding>>,
+    /// Few people sign many images: each signer is kept once.
+    signers: Mutex<HashSet<Arc<Signer>>>,
     hits: AtomicU64,
 }
 
+/// Signers that are kept once; with more the list begins anew.
+const MOST_SIGNERS: usize = 1_000;
+
 impl SignatureMemo {
-    pub(crate) fn find(&self, key: &SignatureKey, now: Timestamp) -> Option<Arc<Signature>> {
-        let found = self.memory.find(key, now);
+    fn new(bytes: u64) -> Self {
+        Self {
+            memory: Memory::new(bytes),
+            signers: Mutex::default(),
+            hits: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn find(&self, key: Key, now: Timestamp) -> Option<Arc<Finding>> {
+        let found = self.memory.find(&key, now);
         self.hits
             .fetch_add(u64::from(found.is_some()), Ordering::Relaxed);
         found
     }
 
-    /// Keep what nothing but content led to.
-    pub(crate) fn keep(&self, key: SignatureKey, finding: &Finding, now: Timestamp) {
-        let Some(life) = signature_life(&finding.verdict) else {
-            return;
-        };
-        let signature = Signature {
-            verdict: finding.verdict.clone(),
-            signer: finding.signer.clone(),
-        };
-        let signer = finding.signer.as_ref();
-        let signer = signer.map_or(0, |one| one.subject.len() + one.issuer.len());
-        let texts = signer + verdict_bytes(&finding.verdict) + 4 * 80;
-        self.memory
-            .keep(key, Arc::new(signature), life, now, bytes(texts));
+    /// The finding as it is kept and answered by a server: the single validations are left out, only the command line
+    /// shows them.
+    pub(crate) fn slim(&self, mut finding: Finding) -> Arc<Finding> {
+        finding.validations = Vec::new();
+        finding.signer = finding.signer.map(|signer| self.shared(signer));
+        Arc::new(finding)
     }
-}
 
-impl Task {
-    /// The finding of an earlier judgement of the same signature.
-    pub(crate) fn recalled(&self, kept: &Signature) -> Finding {
-        let mut finding = self.finding(kept.verdict.clone());
-        finding.signer.clone_from(&kept.signer);
-        finding
+    /// Keep what nothing but content led to.
+    pub(crate) fn keep(&self, key: Key, finding: &Arc<Finding>, now: Timestamp) {
+        if let Some(life) = signature_life(&finding.verdict) {
+            let weight = bytes(finding_bytes(finding));
+            self.memory
+                .keep(key, Arc::clone(finding), life, now, weight);
+        }
+    }
+
+    fn shared(&self, signer: Arc<Signer>) -> Arc<Signer> {
+        let mut signers = self.signers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = signers.get(&signer) {
+            return Arc::clone(known);
+        }
+        if signers.len() >= MOST_SIGNERS {
+            signers.clear();
+        }
+        signers.insert(Arc::clone(&signer));
+        signer
     }
 }
 
 /// Everything that is remembered.
 pub(crate) struct Remembered {
     ttl: Duration,
-    verdicts: Memory<VerdictKey, Arc<Judgement>>,
-    resolutions: Memory<(ScopeId, Reference), Arc<Descriptor>>,
+    verdicts: Memory<Arc<Judgement>>,
+    resolutions: Memory<Arc<Descriptor>>,
     pub(crate) signatures: Arc<SignatureMemo>,
 }
 
@@ -230,34 +283,22 @@ impl Remembered {
             ttl: options.ttl,
             verdicts: Memory::new(options.bytes / 2),
             resolutions: Memory::new(options.bytes / 8),
-            signatures: Arc::new(SignatureMemo {
-                memory: Memory::new(options.bytes / 4),
-                hits: AtomicU64::new(0),
-            }),
+            signatures: Arc::new(SignatureMemo::new(options.bytes / 4)),
         })
     }
 
-    pub(crate) fn verdict(
-        &self,
-        scope: ScopeId,
-        repository: &Repository,
-        digest: &Digest,
-        now: Timestamp,
-    ) -> Option<Arc<Judgement>> {
-        let question = VerdictQuestion {
-            scope,
-            repository,
-            digest,
-        };
-        self.verdicts.find(&question, now)
+    pub(crate) fn verdict(&self, key: Key, now: Timestamp) -> Option<Arc<Judgement>> {
+        self.verdicts.find(&key, now)
     }
 
     /// Keep a decision. One that could not be made is not kept.
-    pub(crate) fn keep_verdict(&self, key: VerdictKey, judgement: &Arc<Judgement>, now: Timestamp) {
+    pub(crate) fn keep_verdict(&self, key: Key, judgement: &Arc<Judgement>, now: Timestamp) {
         if let Some(life) = verdict_life(judgement, self.ttl) {
-            let texts = judgement.findings.iter().map(finding_bytes).sum::<usize>()
-                + key.repository.name().len()
-                + 400;
+            let texts: usize = judgement
+                .findings
+                .iter()
+                .map(|one| finding_bytes(one))
+                .sum();
             self.verdicts
                 .keep(key, Arc::clone(judgement), life, now, bytes(texts));
         }
@@ -269,8 +310,8 @@ impl Remembered {
         reference: &Reference,
         now: Timestamp,
     ) -> Option<Arc<Descriptor>> {
-        // a reference is a few short texts; this is not on the path of an answer by digest
-        self.resolutions.find(&(scope, reference.clone()), now)
+        self.resolutions
+            .find(&Key::of_resolution(scope, reference), now)
     }
 
     /// Keep what `reference` points to: a tag for a moment, a digest as long as a verdict.
@@ -290,7 +331,7 @@ impl Remembered {
             longest,
             valid_until: None,
         };
-        let key = (scope, reference.clone());
+        let key = Key::of_resolution(scope, reference);
         self.resolutions
             .keep(key, Arc::new(descriptor.clone()), life, now, 400);
     }
@@ -359,7 +400,7 @@ fn finding_bytes(finding: &Finding) -> usize {
     let signer = finding.signer.as_ref();
     let signer = signer.map_or(0, |one| one.subject.len() + one.issuer.len());
     let texts = finding.verifier.len() + finding.verifier_type.len() + finding.artifact_type.len();
-    signer + texts + verdict_bytes(&finding.verdict) + 400
+    signer + texts + verdict_bytes(&finding.verdict) + 200
 }
 
 fn verdict_bytes(verdict: &Verdict) -> usize {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ratify_oci::{Descriptor, Reference};
+use ratify_oci::{Digest, Reference};
 use ratify_policy::Decision;
 use ratify_verify::{Finding, Reason, ReasonCode};
 
@@ -14,11 +14,11 @@ pub struct Report {
     /// The image as asked for, normalised.
     pub reference: Reference,
     /// What it resolved to; `None` if it was not resolved, or need not be.
-    pub subject: Option<Descriptor>,
+    pub subject: Option<Digest>,
     /// The decision.
     pub decision: Decision,
     /// The findings, by verifier name and digest; those of verifiers that need not look come last.
-    pub findings: Arc<[Finding]>,
+    pub findings: Arc<[Arc<Finding>]>,
     /// Whether it was remembered from an earlier request.
     pub remembered: bool,
 }

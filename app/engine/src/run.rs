@@ -49,9 +49,9 @@ pub(crate) enum Target {
 /// What came of one image, whatever it was called by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Judgement {
-    pub(crate) subject: Option<Descriptor>,
+    pub(crate) subject: Option<Digest>,
     pub(crate) decision: Decision,
-    pub(crate) findings: Arc<[Finding]>,
+    pub(crate) findings: Arc<[Arc<Finding>]>,
 }
 
 /// Artifacts to judge, and what is known to be missing from them.
@@ -67,7 +67,7 @@ struct Plan {
 
 impl Judgement {
     /// Nothing was found out but why not.
-    pub(crate) fn failed(subject: Option<Descriptor>, error: StoreError) -> Self {
+    pub(crate) fn failed(subject: Option<Digest>, error: StoreError) -> Self {
         let decision = match error {
             StoreError::Definitive(reason) => Decision::Deny(reason),
             StoreError::Unknown(reason) => Decision::Undecided(reason),
@@ -80,11 +80,7 @@ impl Judgement {
     }
 
     /// The decision of the snapshot's policy over `findings`.
-    pub(crate) fn of(
-        snapshot: &Snapshot,
-        subject: Option<Descriptor>,
-        mut findings: Findings,
-    ) -> Self {
+    pub(crate) fn of(snapshot: &Snapshot, subject: Option<Digest>, mut findings: Findings) -> Self {
         let types = snapshot
             .verifiers()
             .iter()
@@ -165,7 +161,7 @@ impl Run {
         &self,
         target: Target,
         progress: &ProgressSink,
-        resolved: &mut Option<Descriptor>,
+        resolved: &mut Option<Digest>,
     ) -> Result<Findings, StoreError> {
         let only = self.snapshot.only_artifact_type();
         let (repository, descriptor, discoveries) = match target {
@@ -184,7 +180,7 @@ impl Run {
                 (reference.repository().clone(), descriptor?, listing)
             }
         };
-        *resolved = Some(descriptor.clone());
+        *resolved = Some(descriptor.digest.clone());
         let fixed = Fixed::of(&self.snapshot, &repository);
         let subject = Arc::new(Subject {
             repository,
@@ -227,7 +223,7 @@ impl Run {
     }
 
     /// Judge all artifacts, a bounded number at a time. A task that panics is a rejection of its artifact.
-    async fn judge_all(&self, tasks: Vec<Task>, progress: &ProgressSink) -> Vec<Finding> {
+    async fn judge_all(&self, tasks: Vec<Task>, progress: &ProgressSink) -> Vec<Arc<Finding>> {
         let mut findings = Vec::with_capacity(tasks.len());
         let mut waiting = tasks.into_iter();
         let mut running = JoinSet::new();
@@ -254,7 +250,8 @@ impl Run {
                         "judging this artifact failed unexpectedly",
                     );
                     let owner = owners.remove(&panicked.id());
-                    findings.extend(owner.map(|task| task.finding(Verdict::Rejected(reason))));
+                    let rejected = owner.map(|task| task.finding(Verdict::Rejected(reason)));
+                    findings.extend(rejected.map(Arc::new));
                 }
             }
         }
@@ -262,8 +259,8 @@ impl Run {
     }
 
     fn tell(&self, judged: &Judged) {
-        if let (Some(sink), false) = (&self.judged, judged.remembered) {
-            sink(&judged.finding, judged.took);
+        if let (Some(sink), Some(took)) = (&self.judged, judged.took) {
+            sink(&judged.finding, took);
         }
     }
 }
@@ -306,7 +303,7 @@ impl Plan {
             } else if self.refused.insert((place, artifact_type)) {
                 // its type is known, so one rejection of that type says it all
                 let rejected = task.finding(Verdict::Rejected(run.over_budget(verifier)));
-                self.findings.findings.push(rejected);
+                self.findings.findings.push(Arc::new(rejected));
             }
         }
     }

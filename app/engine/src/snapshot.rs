@@ -37,6 +37,11 @@ impl ScopeId {
         Self(hash)
     }
 
+    /// The bytes of the id.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// An id that no other configuration of this process has, for those whose content was not hashed.
     pub fn unique() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);

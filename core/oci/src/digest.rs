@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use aws_lc_rs::digest as hash;
 use serde::{Deserialize, Serialize};
@@ -71,8 +72,8 @@ pub enum DigestError {
 #[serde(try_from = "String", into = "String")]
 pub struct Digest {
     algorithm: DigestAlgorithm,
-    /// `sha256:<hex>`, as it is written everywhere.
-    text: String,
+    /// `sha256:<hex>`, as it is written everywhere; shared, because digests are copied a lot.
+    text: Arc<str>,
 }
 
 impl Digest {
@@ -139,7 +140,7 @@ impl FromStr for Digest {
         }
         Ok(Self {
             algorithm,
-            text: text.to_owned(),
+            text: text.into(),
         })
     }
 }
@@ -154,7 +155,7 @@ impl TryFrom<String> for Digest {
 
 impl From<Digest> for String {
     fn from(digest: Digest) -> Self {
-        digest.text
+        digest.text.to_string()
     }
 }
 
@@ -201,7 +202,10 @@ impl Hasher {
                 text.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
             }
         }
-        Digest { algorithm, text }
+        Digest {
+            algorithm,
+            text: text.into(),
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use crate::{Digest, DigestError};
 
@@ -53,8 +54,8 @@ pub enum ReferenceError {
 /// A repository: registry (`host` or `host:port`) and path below it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Repository {
-    registry: String,
-    name: String,
+    registry: Arc<str>,
+    name: Arc<str>,
 }
 
 impl Repository {
@@ -236,8 +237,8 @@ fn repository(registry: &str, path: &str) -> Result<Repository, ReferenceError> 
         return Err(ReferenceError::RepositoryTooLong(name.len()));
     }
     Ok(Repository {
-        registry: registry.to_owned(),
-        name,
+        registry: registry.into(),
+        name: name.into(),
     })
 }
 

@@ -75,10 +75,7 @@ impl ConfigPolicy {
         if all.findings.is_empty() && (self.listed.is_empty() || certain) {
             return nothing_found(all);
         }
-        let found = all
-            .findings
-            .iter()
-            .map(|finding| finding.artifact_type.as_str());
+        let found = all.findings.iter().map(|finding| &*finding.artifact_type);
         // what was not seen may be of any type that is read, and a type nobody saw must not count as one that is not there
         let unseen = all.read.iter().filter(|_| !certain).map(String::as_str);
         let listed = self.listed.keys().map(String::as_str);
@@ -110,7 +107,8 @@ impl ConfigPolicy {
         let of_type = || {
             all.findings
                 .iter()
-                .filter(|finding| finding.artifact_type == artifact_type)
+                .map(|finding| &**finding)
+                .filter(|finding| &*finding.artifact_type == artifact_type)
         };
         let accepted = of_type()
             .filter(|finding| finding.verdict.accepted().is_some())

@@ -1,6 +1,7 @@
 //! What a policy is given and what it answers.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use ratify_verify::{Basis, Finding, Reason, ReasonCode, Verdict};
 
@@ -8,7 +9,7 @@ use ratify_verify::{Basis, Finding, Reason, ReasonCode, Verdict};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Findings {
     /// One per artifact that a verifier judged.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<Arc<Finding>>,
     /// Why the list of artifacts may lack some that exist (a store failed); such artifacts could be of any type.
     pub incomplete: Option<Reason>,
     /// Why there may be artifacts that were not looked at (more than the limit); they could be of any type, too.
@@ -38,7 +39,7 @@ pub struct Admission {
 impl Admission {
     /// What the findings that satisfied a policy rest on, the weakest first: one skipped finding makes the whole
     /// admission `SKIPPED_BY_POLICY`, one logged failure makes it `LOGGED_FAILURES`.
-    pub(crate) fn resting_on(findings: &[Finding]) -> Self {
+    pub(crate) fn resting_on(findings: &[Arc<Finding>]) -> Self {
         let accepted = || {
             findings
                 .iter()

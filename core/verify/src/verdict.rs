@@ -1,5 +1,7 @@
 //! Verdicts: accepted, rejected, or could not be told.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use ratify_oci::Digest;
 
@@ -84,7 +86,7 @@ impl Accepted {
 }
 
 /// Who signed, for people and reports.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Signer {
     /// Subject of the signing certificate, RFC 4514.
     pub subject: String,
@@ -134,21 +136,22 @@ pub enum Outcome {
     Skipped,
 }
 
-/// What one verifier says of one artifact, or of the subject without looking at any artifact.
+/// What one verifier says of one artifact, or of the subject without looking at any artifact. Texts are shared: a server
+/// remembers thousands of findings that differ in little.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// Name of the verifier in the configuration.
-    pub verifier: String,
+    pub verifier: Arc<str>,
     /// Its type, such as `notation`.
-    pub verifier_type: String,
+    pub verifier_type: Arc<str>,
     /// Digest of the artifact's manifest; `None` if the verifier did not need to look at one.
     pub artifact: Option<Digest>,
     /// Type of the artifact, as the policy counts it.
-    pub artifact_type: String,
+    pub artifact_type: Arc<str>,
     /// The verdict.
     pub verdict: Verdict,
     /// Who signed, once that was established (also when untrusted).
-    pub signer: Option<Signer>,
+    pub signer: Option<Arc<Signer>>,
     /// The single validations, as far as they were made.
     pub validations: Vec<ValidationResult>,
 }

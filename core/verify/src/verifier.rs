@@ -109,10 +109,10 @@ impl Verifier {
                 Session(Kind::Notation(Box::new(verifier.begin(subject, artifact))))
             }
             Self::Unavailable(verifier) => Session(Kind::Decided(Box::new(Finding {
-                verifier: verifier.name.clone(),
-                verifier_type: verifier.verifier_type.clone(),
+                verifier: verifier.name.as_str().into(),
+                verifier_type: verifier.verifier_type.as_str().into(),
                 artifact: Some(artifact.descriptor.digest.clone()),
-                artifact_type: artifact.artifact_type().to_owned(),
+                artifact_type: artifact.artifact_type().into(),
                 verdict: Verdict::Rejected(verifier.reason.clone()),
                 signer: None,
                 validations: Vec::new(),

@@ -78,12 +78,9 @@ fn log(report: &Report, time: Duration) {
             .reason()
             .map(Reason::detail)
             .unwrap_or_default();
-        tracing::debug!(verifier = finding.verifier, artifact, code, why, "judged");
+        tracing::debug!(verifier = &*finding.verifier, artifact, code, why, "judged");
     }
-    let digest = report
-        .subject
-        .as_ref()
-        .map_or("none", |subject| subject.digest.as_str());
+    let digest = report.subject.as_ref().map_or("none", Digest::as_str);
     let (decision, code) = (Mark::of(&report.decision).1, report.code().as_str());
     let duration_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let subject = report.reference.to_string();

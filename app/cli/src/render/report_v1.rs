@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use ratify_engine::Report;
+use ratify_oci::Digest;
 use ratify_server::{NotEnforced, Reports};
 use ratify_verify::Reason;
 use serde::Serialize;
@@ -35,7 +36,7 @@ impl<'a> VerifyResponse<'a> {
         Self {
             is_success: report.is_admitted(),
             verifier_reports: Reports::of(report, typed_verifiers),
-            digest: digest.map(|descriptor| descriptor.digest.as_str()),
+            digest: digest.map(Digest::as_str),
             code: report.code().as_str(),
             reason: report.reason().map(Reason::detail),
             not_enforced: NotEnforced::of(&report.decision),

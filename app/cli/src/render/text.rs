@@ -7,13 +7,18 @@ use serde::Serialize;
 pub(crate) fn printable(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_control() || is_invisible(c) {
-            clean.extend(c.escape_default());
-        } else {
+        if is_printable(c) {
             clean.push(c);
+        } else {
+            clean.extend(c.escape_default());
         }
     }
     clean
+}
+
+/// Whether a character is seen as itself and moves nothing else.
+pub(crate) fn is_printable(c: char) -> bool {
+    !c.is_control() && !is_invisible(c)
 }
 
 /// Characters that reorder, hide or break what is shown (Unicode UAX 9 formatting characters, zero widths, separators).

@@ -144,7 +144,7 @@ impl Page {
     /// What was looked at.
     fn tree(&mut self, report: &Report) {
         let root = match &report.subject {
-            Some(subject) => format!("digest {}", subject.digest),
+            Some(subject) => format!("digest {subject}"),
             None if matches!(report.decision, Decision::Undecided(_)) => {
                 "the image could not be looked at".to_owned()
             }

@@ -49,9 +49,11 @@ fn findings(word: &str) -> Findings {
     let mut all = Findings::default();
     for letter in word.chars() {
         match letter {
-            'A' => all.findings.push(accepted()),
-            'R' => all.findings.push(rejected(ReasonCode::SignerUntrusted)),
-            'U' => all.findings.push(unknown()),
+            'A' => all.findings.push(accepted().into()),
+            'R' => all
+                .findings
+                .push(rejected(ReasonCode::SignerUntrusted).into()),
+            'U' => all.findings.push(unknown().into()),
             'i' => all.incomplete = Some(reason(ReasonCode::RegistryError)),
             'o' => all.over_budget = Some(reason(ReasonCode::OverBudget)),
             other => panic!("no letter {other}"),
@@ -139,13 +141,13 @@ fn decision_2_a_listed_type_must_be_there() {
 #[test]
 fn decision_2_across_types_deny_beats_undecided_beats_admit() {
     let of = |artifact_type: &str, finding: Finding| Finding {
-        artifact_type: artifact_type.to_owned(),
+        artifact_type: artifact_type.into(),
         ..finding
     };
     let policy = ConfigPolicy::new(BTreeMap::new(), Requirement::All);
     let decide = |one: Finding, two: Finding| {
         let all = Findings {
-            findings: vec![of(TYPE, one), of(OTHER, two)],
+            findings: vec![of(TYPE, one).into(), of(OTHER, two).into()],
             ..Findings::default()
         };
         word(&policy.decide(&all))
@@ -184,10 +186,11 @@ fn decision_11_the_failure_that_got_furthest_is_shown() {
         ReasonCode::IdentityUntrusted,
         ReasonCode::SignerUntrusted,
     ] {
-        all.findings.push(Finding {
+        let finding = Finding {
             artifact: Some(digest(code.as_str())),
             ..rejected(code)
-        });
+        };
+        all.findings.push(finding.into());
     }
     let decided = ConfigPolicy::default().decide(&all);
     assert!(
@@ -196,14 +199,14 @@ fn decision_11_the_failure_that_got_furthest_is_shown() {
     );
 
     let tie = |verifier: &str, detail: &str| Finding {
-        verifier: verifier.to_owned(),
+        verifier: verifier.into(),
         ..with(Verdict::Rejected(Reason::new(
             ReasonCode::SignerUntrusted,
             detail,
         )))
     };
     let tied = Findings {
-        findings: vec![tie("b", "second"), tie("a", "first")],
+        findings: vec![tie("b", "second").into(), tie("a", "first").into()],
         ..Findings::default()
     };
     let decided = ConfigPolicy::default().decide(&tied);

@@ -30,8 +30,11 @@ pub struct Verifier(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    name: String,
+    name: Arc<str>,
+    verifier_type: Arc<str>,
     artifact_types: Vec<String>,
+    /// The same, to share with findings.
+    shared_types: Vec<Arc<str>>,
     policy: TrustPolicy,
     stores: TrustStores,
 }
@@ -53,8 +56,11 @@ impl Verifier {
         if artifact_types.iter().all(String::is_empty) {
             return Err(VerifierError::NoArtifactTypes(name));
         }
+        let shared_types = artifact_types.iter().map(|one| one.as_str().into());
         Ok(Self(Arc::new(Inner {
-            name,
+            name: name.into(),
+            verifier_type: VERIFIER_TYPE.into(),
+            shared_types: shared_types.collect(),
             artifact_types,
             policy,
             stores,
@@ -76,10 +82,10 @@ impl Verifier {
     pub fn without_artifacts(&self, repository: &Repository) -> Option<Finding> {
         let verdict = self.static_verdict(repository)?;
         Some(Finding {
-            verifier: self.0.name.clone(),
-            verifier_type: VERIFIER_TYPE.to_owned(),
+            verifier: Arc::clone(&self.0.name),
+            verifier_type: Arc::clone(&self.0.verifier_type),
             artifact: None,
-            artifact_type: SIGNATURE_ARTIFACT_TYPE.to_owned(),
+            artifact_type: self.shared(SIGNATURE_ARTIFACT_TYPE),
             verdict,
             signer: None,
             validations: Vec::new(),
@@ -115,14 +121,20 @@ impl Verifier {
         &self.0.stores
     }
 
+    fn shared(&self, artifact_type: &str) -> Arc<str> {
+        let mut types = self.0.shared_types.iter();
+        let known = types.find(|one| &***one == artifact_type);
+        known.map_or_else(|| artifact_type.into(), Arc::clone)
+    }
+
     pub(super) fn finding(&self, artifact: &Artifact, judgement: Judgement) -> Finding {
         Finding {
-            verifier: self.0.name.clone(),
-            verifier_type: VERIFIER_TYPE.to_owned(),
+            verifier: Arc::clone(&self.0.name),
+            verifier_type: Arc::clone(&self.0.verifier_type),
             artifact: Some(artifact.descriptor.digest.clone()),
-            artifact_type: artifact.artifact_type().to_owned(),
+            artifact_type: self.shared(artifact.artifact_type()),
             verdict: judgement.verdict,
-            signer: judgement.signer,
+            signer: judgement.signer.map(Arc::new),
             validations: judgement.validations,
         }
     }

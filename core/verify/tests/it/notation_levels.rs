@@ -727,11 +727,11 @@ fn everything_passed_is_reported_so() {
             .map(|one| (one.validation, &one.outcome));
         let expected = Validation::ALL.map(|validation| (validation, &Outcome::Passed));
         assert_eq!(outcomes.collect::<Vec<_>>(), expected);
-        assert_eq!(finding.verifier, "verifier-notation");
-        assert_eq!(finding.verifier_type, "notation");
+        assert_eq!(&*finding.verifier, "verifier-notation");
+        assert_eq!(&*finding.verifier_type, "notation");
         assert!(finding.artifact.is_some());
         assert_eq!(
-            finding.artifact_type,
+            &*finding.artifact_type,
             ratify_verify::notation::SIGNATURE_ARTIFACT_TYPE
         );
     }

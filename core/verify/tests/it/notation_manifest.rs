@@ -41,7 +41,7 @@ fn n_d_01_skip_is_accepted_without_asking_the_registry() {
     let reference = scene.subject().repository.at(Digest::sha256(b"any"));
     let finding = verifier.without_artifacts(reference.repository()).unwrap();
     assert_eq!(finding.artifact, None);
-    assert_eq!(finding.artifact_type, SIGNATURE_ARTIFACT_TYPE);
+    assert_eq!(&*finding.artifact_type, SIGNATURE_ARTIFACT_TYPE);
     let basis = finding.verdict.accepted().map(Accepted::basis);
     assert_eq!(basis, Some(&Basis::Skipped));
 

@@ -1,5 +1,7 @@
+use std::sync::Arc;
+
 use ratify_engine::Report;
-use ratify_oci::{Descriptor, Digest, media};
+use ratify_oci::Digest;
 use ratify_policy::Decision;
 use ratify_verify::{Finding, ReasonCode, Signer, Verdict};
 
@@ -12,24 +14,24 @@ fn report(decision: Decision, findings: Vec<Finding>) -> Report {
     let digest = Digest::sha256(b"{}");
     Report {
         reference: IMAGE.parse().unwrap(),
-        subject: Some(Descriptor::new(media::OCI_MANIFEST, digest, 2)),
+        subject: Some(digest),
         decision,
-        findings: findings.into(),
+        findings: findings.into_iter().map(Arc::new).collect(),
         remembered: false,
     }
 }
 
 fn finding(verifier: &str, verdict: Verdict) -> Finding {
     Finding {
-        verifier: verifier.to_owned(),
-        verifier_type: "notation".to_owned(),
+        verifier: verifier.into(),
+        verifier_type: "notation".into(),
         artifact: Some(Digest::sha256(b"[]")),
-        artifact_type: "application/vnd.cncf.notary.signature".to_owned(),
+        artifact_type: "application/vnd.cncf.notary.signature".into(),
         verdict,
-        signer: Some(Signer {
+        signer: Some(Arc::new(Signer {
             subject: "CN=a".to_owned(),
             issuer: "CN=b".to_owned(),
-        }),
+        })),
         validations: Vec::new(),
     }
 }
@@ -146,7 +148,7 @@ fn a_failure_without_an_artifact_or_by_another_kind_of_verifier_names_what_it_is
     let mut bare = finding("notation", Verdict::Rejected(reason.clone()));
     bare.artifact = None;
     let mut other = finding("sbom", Verdict::Rejected(reason.clone()));
-    other.verifier_type = "sbom".to_owned();
+    other.verifier_type = "sbom".into();
     let report = report(Decision::Deny(reason), vec![bare, other]);
     let value = serde_json::to_value(VerifyResponse::new(&report, &BTreeSet::new())).unwrap();
     let message = |place: usize| value["verifierReports"][place]["message"].as_str().unwrap();

@@ -1,5 +1,7 @@
+use std::sync::Arc;
+
 use ratify_engine::Report;
-use ratify_oci::{Descriptor, Digest, media};
+use ratify_oci::Digest;
 use ratify_policy::Decision;
 use ratify_verify::{Reason, ReasonCode, Signer};
 
@@ -19,15 +21,15 @@ fn finding(number: u8, verdict: Verdict) -> Finding {
         outcome,
     };
     Finding {
-        verifier: "notation".to_owned(),
-        verifier_type: "notation".to_owned(),
+        verifier: "notation".into(),
+        verifier_type: "notation".into(),
         artifact: Some(Digest::sha256(&[number])),
-        artifact_type: "application/vnd.cncf.notary.signature".to_owned(),
+        artifact_type: "application/vnd.cncf.notary.signature".into(),
         verdict,
-        signer: Some(Signer {
+        signer: Some(Arc::new(Signer {
             subject: "CN=\u{1b}[2Jmallory".to_owned(),
             issuer: "CN=b".to_owned(),
-        }),
+        })),
         validations: vec![
             result(Validation::Integrity, Outcome::Passed),
             result(
@@ -53,13 +55,9 @@ fn finding(number: u8, verdict: Verdict) -> Finding {
 fn report(decision: Decision, findings: Vec<Finding>) -> Report {
     Report {
         reference: "reg.io/app:v1".parse().unwrap(),
-        subject: Some(Descriptor::new(
-            media::OCI_MANIFEST,
-            Digest::sha256(b"{}"),
-            2,
-        )),
+        subject: Some(Digest::sha256(b"{}")),
         decision,
-        findings: findings.into(),
+        findings: findings.into_iter().map(Arc::new).collect(),
         remembered: false,
     }
 }

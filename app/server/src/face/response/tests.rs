@@ -1,4 +1,6 @@
-use ratify_oci::{Descriptor, Digest, media};
+use std::sync::Arc;
+
+use ratify_oci::Digest;
 use ratify_policy::{ConfigPolicy, Findings, Requirement};
 use ratify_verify::{Finding, Verdict};
 
@@ -14,6 +16,7 @@ fn text(answer: Answer) -> String {
 }
 
 fn report(findings: Vec<Finding>) -> Report {
+    let findings: Vec<Arc<Finding>> = findings.into_iter().map(Arc::new).collect();
     let policy = ConfigPolicy::new(std::collections::BTreeMap::new(), Requirement::All);
     let decision = policy.decide(&Findings {
         findings: findings.clone(),
@@ -21,11 +24,7 @@ fn report(findings: Vec<Finding>) -> Report {
     });
     Report {
         reference: "reg.io/app:v1".parse().unwrap(),
-        subject: Some(Descriptor::new(
-            media::OCI_MANIFEST,
-            Digest::sha256(b"{}"),
-            2,
-        )),
+        subject: Some(Digest::sha256(b"{}")),
         decision,
         findings: findings.into(),
         remembered: false,
@@ -34,10 +33,10 @@ fn report(findings: Vec<Finding>) -> Report {
 
 fn finding(detail: &str) -> Finding {
     Finding {
-        verifier: "notation".to_owned(),
-        verifier_type: "notation".to_owned(),
+        verifier: "notation".into(),
+        verifier_type: "notation".into(),
         artifact: Some(Digest::sha256(b"[]")),
-        artifact_type: "a/b".to_owned(),
+        artifact_type: "a/b".into(),
         verdict: Verdict::Rejected(Reason::new(ReasonCode::SignerUntrusted, detail)),
         signer: None,
         validations: Vec::new(),
