@@ -87,16 +87,13 @@ async fn joined(mut tasks: JoinSet<Result<()>>) -> Result<()> {
 
 async fn one(shared: Arc<Shared>, image: String) -> Result<()> {
     let (host, rest) = image.split_once('/').context("no host")?;
-    let (repository, target, pinned) = match rest.split_once('@') {
-        Some((repository, digest)) => (repository, digest, true),
-        None => {
-            let (repository, tag) = rest.rsplit_once(':').context("no tag")?;
-            (repository, tag, false)
-        }
-    };
+    let pinned = rest.split_once('@');
+    let (repository, target) = pinned
+        .or_else(|| rest.rsplit_once(':'))
+        .context("no tag and no digest")?;
     let base = format!("{}://{host}/v2/{repository}", shared.scheme);
     let manifest = format!("{base}/manifests/{target}");
-    let listing = if pinned {
+    let listing = if pinned.is_some() {
         let listed = format!("{base}/referrers/{target}");
         let head = shared.ask(Method::HEAD, &manifest);
         let (_head, listing) = tokio::try_join!(head, shared.ask(Method::GET, &listed))?;

@@ -37,6 +37,8 @@ usage: cargo xtask <task>
                                tests, or these names and groups (test, e2e)
   peers --print                their paths as JSON; null for one that is not built
   bench verify [-- ARGS]       measure verification beside the bare signature checks
+  bench server [ARGS]          measure the server beside Ratify 1.4.4; ARGS are `--only NAME,..`,
+                               `--quick`, `--logs FOLDER`; a full run writes the page
 ";
 
 /// How a task ends; each has its own exit status.
@@ -97,8 +99,9 @@ fn dispatch(words: &[&str]) -> Result<End> {
         ["peers", names @ ..] if names.iter().all(|name| !name.starts_with('-')) => {
             peers::build(names)
         }
-        ["bench", "verify"] => bench::verify(&[]),
-        ["bench", "verify", "--", rest @ ..] => bench::verify(rest),
+        ["bench", "verify"] => bench::verify::run(&[]),
+        ["bench", "verify", "--", rest @ ..] => bench::verify::run(rest),
+        ["bench", "server", rest @ ..] => bench::server::run(rest),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             Ok(End::Passed)

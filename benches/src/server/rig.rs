@@ -155,20 +155,8 @@ impl Rig {
                 command.arg(start.answer.to_string());
             }
             Kind::Original | Kind::Ours => {
-                command.args(["serve", "--http", &address.to_string()]);
-                command.arg("--config").arg(&config);
-                command
-                    .arg("--cert-dir")
-                    .arg(self.folder.path().join("tls"));
-                command
-                    .arg("--ca-cert-file")
-                    .arg(self.folder.path().join("client-ca.crt"));
-                command.args(["--cache-enabled", "--cache-ttl", CACHE_TTL]);
-                command.args(["--health-port", &free_address()?.to_string()]);
-                if start.metrics {
-                    command.arg("--metrics-enabled");
-                    command.args(["--metrics-port", &metrics.port().to_string()]);
-                }
+                let metrics = start.metrics.then_some(metrics);
+                self.add_flags(&mut command, address, &config, metrics)?;
             }
         }
         let log = self.log(program.kind)?;
@@ -192,6 +180,30 @@ impl Rig {
             metrics,
             spawned,
         })
+    }
+
+    /// The flags that both Ratify 1.4.4 and ours understand.
+    fn add_flags(
+        &self,
+        command: &mut Command,
+        address: SocketAddr,
+        config: &Path,
+        metrics: Option<SocketAddr>,
+    ) -> Result<()> {
+        let folder = self.folder.path();
+        command.args(["serve", "--http", &address.to_string()]);
+        command.arg("--config").arg(config);
+        command.arg("--cert-dir").arg(folder.join("tls"));
+        command
+            .arg("--ca-cert-file")
+            .arg(folder.join("client-ca.crt"));
+        command.args(["--cache-enabled", "--cache-ttl", CACHE_TTL]);
+        command.args(["--health-port", &free_address()?.to_string()]);
+        if let Some(metrics) = metrics {
+            command.arg("--metrics-enabled");
+            command.args(["--metrics-port", &metrics.port().to_string()]);
+        }
+        Ok(())
     }
 
     /// Start a server and wait until it serves.

@@ -41,7 +41,7 @@ pub(crate) fn all() -> Vec<Figure> {
         },
         Figure {
             name: "start",
-            measure: Box::new(start::measure),
+            measure: Box::new(|bench| Ok(start::measure(bench))),
         },
         Figure {
             name: "binary",
@@ -49,11 +49,11 @@ pub(crate) fn all() -> Vec<Figure> {
         },
         Figure {
             name: "misses",
-            measure: Box::new(misses::measure),
+            measure: Box::new(|bench| Ok(misses::measure(bench))),
         },
         Figure {
             name: "throttled",
-            measure: Box::new(throttled::measure),
+            measure: Box::new(|bench| Ok(throttled::measure(bench))),
         },
     ]);
     figures

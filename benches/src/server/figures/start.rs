@@ -12,7 +12,7 @@ use crate::rig::{Kind, Program, Start};
 use crate::table::{Cell, Row, Unit};
 use crate::wire::request;
 
-pub(super) fn measure(bench: &mut Bench) -> Result<Vec<Row>> {
+pub(super) fn measure(bench: &mut Bench) -> Vec<Row> {
     let mut programs = bench.programs.clone();
     programs.push(bench.bare.clone());
     let runs = bench.options.runs(9);
@@ -22,7 +22,7 @@ pub(super) fn measure(bench: &mut Bench) -> Result<Vec<Row>> {
     if let Some(Cell::Is(bare)) = row.cells.get(&Kind::Bare) {
         row = row.clone().limit(*bare);
     }
-    Ok(vec![row])
+    vec![row]
 }
 
 fn once(bench: &mut Bench, program: &Program) -> Result<Duration> {

@@ -60,7 +60,7 @@ impl Clock {
 
     /// Wait until that instant.
     pub(crate) async fn until(&self, at: Instant) {
-        let (ring, rung) = oneshot::channel();
+        let (ring, heard) = oneshot::channel();
         {
             let mut alarms = self.0.lock();
             let number = u64::try_from(alarms.len()).unwrap_or(u64::MAX);
@@ -71,7 +71,7 @@ impl Clock {
             }
         }
         // the thread lives as long as the process, so that it always rings
-        let _rung = rung.await;
+        let _always = heard.await;
     }
 }
 

@@ -67,7 +67,7 @@ pub(crate) struct Behaviour {
 pub(crate) enum Trouble {
     #[default]
     None,
-    /// Each n-th request, challenges and tokens included, is answered with this status.
+    /// Each n-th request, challenges and tokens included, is answered with this status; 429 with `Retry-After: 1`.
     Every { nth: u64, status: u16 },
     /// No request is ever answered.
     Stall,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -187,7 +187,12 @@ async fn respond(
         && number.is_multiple_of(nth)
     {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        return Ok(error(status, "TROUBLE"));
+        let mut refused = error(status, "TROUBLE");
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            let headers = refused.headers_mut();
+            headers.insert(RETRY_AFTER, const { HeaderValue::from_static("1") });
+        }
+        return Ok(refused);
     }
     Ok(answer(shared, behaviour, scheme, &request))
 }

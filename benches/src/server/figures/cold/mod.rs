@@ -157,7 +157,7 @@ struct Plan {
     wall: Wall,
 }
 
-fn measure(bench: &mut Bench, plan: &Plan) -> Result<Vec<Row>> {
+fn measure(bench: &mut Bench, plan: &Plan) -> Vec<Row> {
     let Plan { scenario, .. } = *plan;
     let runs = bench.options.runs(plan.runs);
     let programs = bench.programs.clone();
@@ -189,11 +189,11 @@ fn measure(bench: &mut Bench, plan: &Plan) -> Result<Vec<Row>> {
         row.cells = medians(&gathered, |sample| number(sample.counts.connections));
         rows.push(row);
     }
-    Ok(rows)
+    rows
 }
 
 /// CPU at no delay at all, where waiting cannot hide work.
-fn processor(bench: &mut Bench) -> Result<Vec<Row>> {
+fn processor(bench: &mut Bench) -> Vec<Row> {
     let mut rows = Vec::new();
     for (figure, images, goal) in [
         ("CPU, cold 1 x 5, 0 ms, token", 1, 1.0),
@@ -212,7 +212,7 @@ fn processor(bench: &mut Bench) -> Result<Vec<Row>> {
         let limit = bench.arithmetic_ms * size(scenario.signatures());
         rows.push(row.limit(limit).goal(goal));
     }
-    Ok(rows)
+    rows
 }
 
 /// Memory of a fresh process, and the most that a large request takes.
@@ -233,20 +233,43 @@ fn resident(bench: &mut Bench) -> Result<Vec<Row>> {
     Ok(vec![idle, peak])
 }
 
-/// The plans of the issue, in its order.
-fn plans() -> Vec<(&'static str, Plan)> {
-    let plan = |figure, runs, scenario, round_trips, requests| Plan {
-        figure,
-        runs,
-        scenario,
-        round_trips,
-        requests,
-        connections: false,
-        wall: Wall::Limit,
-    };
+impl Plan {
+    /// A plan whose wall time is held against its limit.
+    const fn new(
+        figure: &'static str,
+        runs: usize,
+        scenario: Scenario,
+        round_trips: u64,
+        requests: f64,
+    ) -> Self {
+        Self {
+            figure,
+            runs,
+            scenario,
+            round_trips,
+            requests,
+            connections: false,
+            wall: Wall::Limit,
+        }
+    }
+
+    /// The same, with another goal in milliseconds.
+    const fn at_most(mut self, wall: f64) -> Self {
+        self.wall = Wall::AtMost(wall);
+        self
+    }
+
+    /// The same, with a row for connections.
+    const fn with_connections(mut self) -> Self {
+        self.connections = true;
+        self
+    }
+}
+
+/// One image, or an image at a time. Challenge, token, resolve, list, manifests, blobs: six round trips.
+fn single() -> [(&'static str, Plan); 4] {
     let one = Scenario::of(ONE, 1);
     let five = Scenario::of(FIVE, 1);
-    let hundred = Scenario::of(FIVE, 100);
     let known = Scenario {
         known: true,
         ..five
@@ -256,6 +279,22 @@ fn plans() -> Vec<(&'static str, Plan)> {
         ..five
     };
     pinned.behaviour.token = false;
+    let second = "cold 1 x 5, second image (token known)";
+    let by_digest = "cold 1 x 5 by digest, no token";
+    [
+        ("cold-1x1", Plan::new("cold 1 x 1, token", 7, one, 6, 6.0)),
+        (
+            "cold-1x5",
+            Plan::new("cold 1 x 5, token", 7, five, 6, 14.0).with_connections(),
+        ),
+        ("cold-known", Plan::new(second, 7, known, 4, 12.0)),
+        ("cold-digest", Plan::new(by_digest, 7, pinned, 3, 12.0)),
+    ]
+}
+
+/// Many images of one repository in one request.
+fn many() -> [(&'static str, Plan); 4] {
+    let hundred = Scenario::of(FIVE, 100);
     let mut slow = hundred;
     slow.behaviour.delay_ms = 80;
     let mut secure = Scenario {
@@ -263,87 +302,33 @@ fn plans() -> Vec<(&'static str, Plan)> {
         ..hundred
     };
     secure.behaviour.connect_ms = 40;
-    vec![
-        ("cold-1x1", plan("cold 1 x 1, token", 7, one, 6, 6.0)),
-        (
-            "cold-1x5",
-            Plan {
-                connections: true,
-                ..plan("cold 1 x 5, token", 7, five, 6, 14.0)
-            },
-        ),
-        (
-            "cold-known",
-            plan("cold 1 x 5, second image (token known)", 7, known, 4, 12.0),
-        ),
-        (
-            "cold-digest",
-            plan("cold 1 x 5 by digest, no token", 7, pinned, 3, 12.0),
-        ),
-        (
-            "cold-10x5",
-            Plan {
-                wall: Wall::AtMost(135.0),
-                ..plan("cold 10 x 5, token", 5, Scenario::of(FIVE, 10), 6, 131.0)
-            },
-        ),
-        (
-            "cold-100x5",
-            Plan {
-                connections: true,
-                wall: Wall::AtMost(250.0),
-                ..plan("cold 100 x 5, token", 5, hundred, 6, 1_301.0)
-            },
-        ),
-        (
-            "cold-80ms",
-            Plan {
-                wall: Wall::AtMost(2_900.0),
-                ..plan("cold 100 x 5, token, 80 ms", 3, slow, 6, 1_301.0)
-            },
-        ),
-        (
-            "cold-h2",
-            Plan {
-                connections: true,
-                wall: Wall::AtMost(230.0),
-                ..plan(
-                    "cold 100 x 5, token, TLS with HTTP/2, 40 ms connect",
-                    5,
-                    secure,
-                    6,
-                    1_301.0,
-                )
-            },
-        ),
-        (
-            "unsigned",
-            plan(
-                "unsigned image, cold, token",
-                7,
-                Scenario::of(UNSIGNED, 1),
-                4,
-                4.0,
-            ),
-        ),
+    let ten = Plan::new("cold 10 x 5, token", 5, Scenario::of(FIVE, 10), 6, 131.0);
+    let plain = Plan::new("cold 100 x 5, token", 5, hundred, 6, 1_301.0);
+    let slow = Plan::new("cold 100 x 5, token, 80 ms", 3, slow, 6, 1_301.0);
+    let figure = "cold 100 x 5, token, TLS with HTTP/2, 40 ms connect";
+    let secure = Plan::new(figure, 5, secure, 6, 1_301.0);
+    [
+        ("cold-10x5", ten.at_most(135.0)),
+        ("cold-100x5", plain.at_most(250.0).with_connections()),
+        ("cold-80ms", slow.at_most(2_900.0)),
+        ("cold-h2", secure.at_most(230.0).with_connections()),
     ]
 }
 
 /// All figures of this kind.
 pub(crate) fn figures() -> Vec<Figure> {
-    let mut figures: Vec<Figure> = plans()
-        .into_iter()
-        .map(|(name, plan)| Figure {
-            name,
-            measure: Box::new(move |bench| measure(bench, &plan)),
-        })
-        .collect();
-    let unsigned = figures.pop();
+    let planned = |(name, plan): (&'static str, Plan)| Figure {
+        name,
+        measure: Box::new(move |bench| Ok(measure(bench, &plan))),
+    };
+    let mut figures: Vec<Figure> = single().into_iter().chain(many()).map(planned).collect();
     figures.push(Figure {
         name: "cpu",
-        measure: Box::new(processor),
+        measure: Box::new(|bench| Ok(processor(bench))),
     });
-    figures.extend(unsigned);
+    let unsigned = Scenario::of(UNSIGNED, 1);
+    let unsigned = Plan::new("unsigned image, cold, token", 7, unsigned, 4, 4.0);
+    figures.push(planned(("unsigned", unsigned)));
     figures.push(Figure {
         name: "resident",
         measure: Box::new(resident),

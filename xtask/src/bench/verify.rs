@@ -8,7 +8,8 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use crate::End;
-use crate::cargo::{cargo, passes, root};
+use crate::bench::target;
+use crate::cargo::{cargo, passes};
 
 /// Key types, as the benchmark groups are called.
 const KEYS: [&str; 6] = ["Rsa2048", "Rsa3072", "Rsa4096", "P256", "P384", "P521"];
@@ -16,7 +17,7 @@ const KEYS: [&str; 6] = ["Rsa2048", "Rsa3072", "Rsa4096", "P256", "P384", "P521"
 const GOAL: f64 = 1.5;
 
 /// Measure and print the table; `extra` goes to criterion. A missed goal is said, not failed: a busy machine is no defect.
-pub(crate) fn verify(extra: &[&str]) -> Result<End> {
+pub(crate) fn run(extra: &[&str]) -> Result<End> {
     let mut command = cargo(&["bench", "--package", "ratify-benches", "--bench", "verify"]);
     if !extra.is_empty() {
         command.arg("--").args(extra);
@@ -49,10 +50,6 @@ pub(crate) fn verify(extra: &[&str]) -> Result<End> {
         missed => println!("\ngoal of {GOAL} missed by: {}", missed.join(", ")),
     }
     Ok(End::Passed)
-}
-
-fn target() -> std::path::PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into)
 }
 
 /// The median that criterion wrote for `<key>/<name>`, in nanoseconds.
