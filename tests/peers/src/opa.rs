@@ -1,4 +1,4 @@
-//! What Gatekeeper makes of a ConstraintTemplate and an answer of its external data provider.
+//! What Gatekeeper makes of a `ConstraintTemplate` and an answer of its external data provider.
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
@@ -76,7 +76,7 @@ impl ProviderAnswer {
     }
 }
 
-/// Evaluate the ConstraintTemplate with the text `template` for each object in turn. Gatekeeper
+/// Evaluate the `ConstraintTemplate` with the text `template` for each object in turn. Gatekeeper
 /// keeps what the provider answered for `cache_seconds`; 0 turns its cache off.
 ///
 /// # Errors

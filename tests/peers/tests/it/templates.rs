@@ -1,4 +1,4 @@
-//! What ConstraintTemplates make of an answer: Ratify's own, which users have applied and which have to be right about
+//! What constraint templates make of an answer: Ratify's own, which users have applied and which have to be right about
 //! every answer our server gives, and ours, which has to be right about every answer there could be.
 //!
 //! Gatekeeper's packages judge here, never an imitation: evaluators of Rego differ in what `not` makes of something
@@ -116,15 +116,15 @@ fn prefixed(answer: &ProviderAnswer, prefix: &str) -> ProviderAnswer {
 
 /// The review of something new in [`NAMESPACE`].
 fn creation(object: Value) -> Value {
-    let kind = object["kind"].clone();
-    json!({
-        "kind": { "kind": kind },
+    let mut review = json!({
+        "kind": { "kind": object["kind"] },
         "operation": "CREATE",
         "namespace": NAMESPACE,
         "name": "x",
-        "object": object,
         "oldObject": null,
-    })
+    });
+    review["object"] = object;
+    review
 }
 
 /// A Pod with one container for each image. Its metadata names the namespace, as the API server sees to.

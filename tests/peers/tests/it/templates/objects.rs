@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{APP, SIDECAR, Template, body, creation, pod, recorded, stock};
 
-/// The lists of a PodSpec that hold images.
+/// The lists of a `PodSpec` that hold images.
 const LISTS: [&str; 4] = [
     "containers",
     "initContainers",
@@ -13,7 +13,7 @@ const LISTS: [&str; 4] = [
     "volumes",
 ];
 
-/// Kinds, and where their PodSpec is.
+/// Kinds, and where their `PodSpec` is.
 const KINDS: [(&str, &str); 9] = [
     ("Pod", "/spec"),
     ("Deployment", "/spec/template/spec"),
@@ -26,7 +26,7 @@ const KINDS: [(&str, &str); 9] = [
     ("PodTemplate", "/template/spec"),
 ];
 
-/// An object whose PodSpec at `path` has `image` in `list` and nowhere else.
+/// An object whose `PodSpec` at `path` has `image` in `list` and nowhere else.
 fn object(kind: &str, path: &str, list: &str, image: &str) -> Value {
     let entry = if list == "volumes" {
         json!({ "name": "v", "image": { "reference": image } })

@@ -24,6 +24,8 @@ const CONTENTS: [&str; 2] = ["1.4 sbom", "1.4 vulnerability-report"];
 
 /// Whoever looks at nothing but what is there admits what is not there.
 const ALL: [&[&str]; 5] = [&DEFAULTS, &NESTED, &NOTATION, &ISSUER, &CONTENTS];
+/// One good value is enough, for whatever image and with whatever status.
+const WHO_SEES_A_GOOD_ONE: [&[&str]; 4] = [&DEFAULTS, &NESTED, &NOTATION, &ISSUER];
 const NOBODY: [&[&str]; 0] = [];
 
 struct Form {
@@ -94,74 +96,48 @@ fn with(member: &str, value: Value) -> impl FnOnce(&mut Value) {
     move |item| item["value"][member] = value
 }
 
-/// Nothing, or something else, in place of a verdict.
+/// Something else in place of a value.
+fn values_that_are_none() -> Vec<Form> {
+    let admitted_by: &[&[&str]] = &[&DEFAULTS, &NESTED];
+    let values = [
+        ("`value` null", Value::Null),
+        ("`value` a string", "isSuccess".into()),
+        ("`value` true", true.into()),
+        ("`value` an array", json!([{ "isSuccess": true }])),
+        ("`value` empty", json!({})),
+    ];
+    let none = one("denied", |item| {
+        item.as_object_mut().unwrap().remove("value").unwrap();
+    });
+    values
+        .into_iter()
+        .map(|(what, value)| (what, one("denied", |item| item["value"] = value)))
+        .chain([("no `value`", none)])
+        .map(|(what, body)| form(what, body, admitted_by))
+        .collect()
+}
+
+/// Something else in place of a verdict.
 fn verdicts_that_are_none() -> Vec<Form> {
-    let value = |value: Value| one("denied", |item| item["value"] = value);
-    vec![
-        form(
-            "no `value`",
-            one("denied", |item| {
-                item.as_object_mut().unwrap().remove("value").unwrap();
-            }),
-            &[&DEFAULTS, &NESTED],
-        ),
-        form("`value` null", value(Value::Null), &[&DEFAULTS, &NESTED]),
-        form(
-            "`value` a string",
-            value("isSuccess".into()),
-            &[&DEFAULTS, &NESTED],
-        ),
-        form("`value` true", value(true.into()), &[&DEFAULTS, &NESTED]),
-        form(
-            "`value` an array",
-            value(json!([{ "isSuccess": true }])),
-            &[&DEFAULTS, &NESTED],
-        ),
-        form("`value` empty", value(json!({})), &[&DEFAULTS, &NESTED]),
-        form(
-            "no `isSuccess`",
-            one("denied", without(&["isSuccess"])),
-            &[&DEFAULTS],
-        ),
-        form(
-            "`isSuccess` null",
-            one("denied", with("isSuccess", Value::Null)),
-            &[&DEFAULTS],
-        ),
-        form(
-            "`isSuccess` \"false\"",
-            one("denied", with("isSuccess", "false".into())),
-            &[&DEFAULTS],
-        ),
-        form(
-            "`isSuccess` \"true\"",
-            one("denied", with("isSuccess", "true".into())),
-            &[&DEFAULTS],
-        ),
-        form(
-            "`isSuccess` 0",
-            one("denied", with("isSuccess", 0.into())),
-            &[&DEFAULTS],
-        ),
-        form(
-            "`isSuccess` 1",
-            one("denied", with("isSuccess", 1.into())),
-            &[&DEFAULTS],
-        ),
-        form(
-            "`isSuccess` empty",
-            one("denied", with("isSuccess", json!([]))),
-            &[&DEFAULTS],
-        ),
-        form(
-            "`issuccess`",
-            one("denied", |item| {
-                without(&["isSuccess"])(item);
-                item["value"]["issuccess"] = false.into();
-            }),
-            &[&DEFAULTS],
-        ),
-    ]
+    let verdicts = [
+        ("`isSuccess` null", Value::Null),
+        ("`isSuccess` \"false\"", "false".into()),
+        ("`isSuccess` \"true\"", "true".into()),
+        ("`isSuccess` 0", 0.into()),
+        ("`isSuccess` 1", 1.into()),
+        ("`isSuccess` an array", json!([])),
+    ];
+    let none = one("denied", without(&["isSuccess"]));
+    let misspelt = one("denied", |item| {
+        without(&["isSuccess"])(item);
+        item["value"]["issuccess"] = false.into();
+    });
+    verdicts
+        .into_iter()
+        .map(|(what, verdict)| (what, one("denied", with("isSuccess", verdict))))
+        .chain([("no `isSuccess`", none), ("`issuccess`", misspelt)])
+        .map(|(what, body)| form(what, body, &[&DEFAULTS]))
+        .collect()
 }
 
 /// A denial that lacks what a template needs to deny.
@@ -215,70 +191,44 @@ fn denials_without() -> Vec<Form> {
     ]
 }
 
-/// Answers about too little, or about something else.
-fn answers_that_leave_out() -> Vec<Form> {
+/// Answers without any item.
+fn answers_about_nothing() -> Vec<Form> {
+    let beside = json!({ "items": recorded_items("denied") }).to_string();
+    let elsewhere = json!({ "errors": ["too bad"] }).to_string();
+    let items = |items: Value| json!({ "response": { "items": items } }).to_string();
     vec![
         form("no items", body(&[], None), &ALL),
-        form(
-            "an empty list of items",
-            json!({ "response": { "items": [] } }).to_string(),
-            &ALL,
-        ),
-        form(
-            "`items` null",
-            json!({ "response": { "items": null } }).to_string(),
-            &ALL,
-        ),
-        form(
-            "`response` null",
-            json!({ "response": null }).to_string(),
-            &ALL,
-        ),
+        form("an empty list of items", items(json!([])), &ALL),
+        form("`items` null", items(Value::Null), &ALL),
+        form("`response` null", r#"{"response":null}"#, &ALL),
         form("no `response`", "{}", &ALL),
         form("null", "null", &ALL),
-        form(
-            "items beside `response`",
-            json!({ "items": recorded_items("denied") }).to_string(),
-            &ALL,
-        ),
+        form("items beside `response`", beside, &ALL),
+        form("an empty system error", body(&[], Some("")), &ALL),
         status(500, form("no items, status 500", body(&[], None), &ALL)),
-        status(
-            400,
-            form(
-                "an error elsewhere",
-                json!({ "errors": ["too bad"] }).to_string(),
-                &ALL,
-            ),
-        ),
-        form(
-            "no key",
-            one("admitted", |item| {
-                item.as_object_mut().unwrap().remove("key").unwrap();
-            }),
-            &[&DEFAULTS, &NESTED, &NOTATION, &ISSUER],
-        ),
-        form(
-            "another key",
-            one("admitted", |item| {
-                item["key"] = SIDECAR.into();
-            }),
-            &[&DEFAULTS, &NESTED, &NOTATION, &ISSUER],
-        ),
-        form(
-            "the key with a blank",
-            one("admitted", |item| {
-                item["key"] = format!("{APP} ").into();
-            }),
-            &[&DEFAULTS, &NESTED, &NOTATION, &ISSUER],
-        ),
-        form(
-            "the key in full",
-            one("admitted", |item| {
-                item["key"] = "registry.example/team/app@sha256:a1".into();
-            }),
-            &[&DEFAULTS, &NESTED, &NOTATION, &ISSUER],
-        ),
+        status(400, form("an error elsewhere", elsewhere, &ALL)),
     ]
+}
+
+/// A good verdict on something else.
+fn answers_under_another_key() -> Vec<Form> {
+    let keys = [
+        ("another image", SIDECAR.to_owned()),
+        ("the image and a blank", format!("{APP} ")),
+        ("the image in another namespace", format!("[other]{APP}")),
+        (
+            "the image by digest",
+            "registry.example/team/app@sha256:a1".to_owned(),
+        ),
+    ];
+    let none = one("admitted", |item| {
+        item.as_object_mut().unwrap().remove("key").unwrap();
+    });
+    keys.into_iter()
+        .map(|(what, key)| (what, one("admitted", |item| item["key"] = key.into())))
+        .chain([("no key", none)])
+        .map(|(what, body)| form(what, body, &WHO_SEES_A_GOOD_ONE))
+        .collect()
 }
 
 /// Errors of single items, of the whole, and answers that say two things.
@@ -324,7 +274,7 @@ fn errors_and_contradictions() -> Vec<Form> {
             form(
                 "a good item, status 500",
                 body(&[admitted()], None),
-                &[&DEFAULTS, &NESTED, &NOTATION, &ISSUER],
+                &WHO_SEES_A_GOOD_ONE,
             ),
         ),
         status(
@@ -332,14 +282,13 @@ fn errors_and_contradictions() -> Vec<Form> {
             form(
                 "a good item, status 201",
                 body(&[admitted()], None),
-                &[&DEFAULTS, &NESTED, &NOTATION, &ISSUER],
+                &WHO_SEES_A_GOOD_ONE,
             ),
         ),
         status(
             400,
             form("a bad item, status 400", body(&[denied()], None), &NOBODY),
         ),
-        form("an empty system error", body(&[], Some("")), &ALL),
     ]
 }
 
@@ -433,9 +382,11 @@ fn what_is_no_full_success_denies() {
         return;
     };
     for forms in [
+        values_that_are_none(),
         verdicts_that_are_none(),
         denials_without(),
-        answers_that_leave_out(),
+        answers_about_nothing(),
+        answers_under_another_key(),
         errors_and_contradictions(),
         failures(),
     ] {
@@ -450,15 +401,11 @@ fn an_image_that_the_answer_leaves_out_denies() {
     };
     let twice = [recorded_items("admitted"), recorded_items("admitted")].concat();
     let forms = [
-        form(
-            "one of two",
-            recorded("admitted"),
-            &[&DEFAULTS, &NESTED, &NOTATION, &ISSUER],
-        ),
+        form("one of two", recorded("admitted"), &WHO_SEES_A_GOOD_ONE),
         form(
             "one of two, twice",
             body(&twice, None),
-            &[&DEFAULTS, &NESTED, &NOTATION, &ISSUER],
+            &WHO_SEES_A_GOOD_ONE,
         ),
     ];
     check(&opa, &[APP, SIDECAR], &forms);
