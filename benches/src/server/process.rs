@@ -80,6 +80,48 @@ pub(crate) fn files(folder: &Path) -> Result<(u64, u64)> {
     Ok(found)
 }
 
+/// Core time since the machine started, in hundredths of a second, of everybody and of us: this process and all its
+/// children that have ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Machine {
+    everybody: u64,
+    us: u64,
+}
+
+impl Machine {
+    pub(crate) fn read() -> Result<Self> {
+        let all = fs::read_to_string("/proc/stat").context("no /proc/stat")?;
+        let own = fs::read_to_string("/proc/self/stat").context("no /proc/self/stat")?;
+        Self::parse(&all, &own).context("/proc/stat is not as it should be")
+    }
+
+    fn parse(all: &str, own: &str) -> Option<Self> {
+        let line = all.lines().next()?.strip_prefix("cpu ")?;
+        let times: Vec<u64> = line
+            .split_whitespace()
+            .map_while(|n| n.parse().ok())
+            .collect();
+        // user, nice, system; then idle and waiting, which are not work; then interrupts and what other machines took
+        let [user, nice, system, _idle, _wait, irq, soft_irq, steal, ..] = times.as_slice() else {
+            return None;
+        };
+        let everybody = [user, nice, system, irq, soft_irq, steal].into_iter().sum();
+        // after the name in brackets, which may hold anything, utime is the 12th field, cstime the 15th
+        let (_, fields) = own.rsplit_once(") ")?;
+        let ours = fields.split(' ').skip(11).take(4);
+        let us = ours.map_while(|n| n.parse::<u64>().ok()).sum();
+        Some(Self { everybody, us })
+    }
+
+    /// How much of a core others had since then, on average over so many seconds.
+    pub(crate) fn others_since(self, before: Self, seconds: f64) -> f64 {
+        let everybody = self.everybody.saturating_sub(before.everybody);
+        let us = self.us.saturating_sub(before.us);
+        let hundredths = crate::numbers::number(everybody.saturating_sub(us));
+        hundredths / 100.0 / seconds.max(0.01)
+    }
+}
+
 /// How many cores this process may use.
 pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
@@ -105,6 +147,18 @@ mod tests {
         assert!(used > Duration::from_millis(2), "{used:?}");
         assert!(me.memory().unwrap().now > 0);
         assert!(me.threads().unwrap() > 0);
+    }
+
+    #[test]
+    fn others_are_everybody_but_us() {
+        let read = |user: u64, own: u64| {
+            let all = format!("cpu  {user} 0 10 500 3 0 0 0 0 0\ncpu0 1 2 3\n");
+            let own = format!("7 (a b) c) S 1 1 1 0 -1 4 1 2 3 4 {own} 1 2 3 20 0");
+            Machine::parse(&all, &own).unwrap()
+        };
+        let others = read(400, 150).others_since(read(100, 50), 2.0);
+        assert!((others - 1.0).abs() < 1e-9, "{others}");
+        assert!(Machine::read().is_ok());
     }
 
     #[test]

@@ -210,19 +210,29 @@ fn tasks_after(server: &Server, before: Option<f64>) -> Result<Option<(f64, f64)
     Ok(tasks(server)?.map(|after| (before, after)))
 }
 
-/// How many tasks the program says it has: goroutines of Ratify 1.4.4, whose metrics port tells them.
+/// How many tasks the program says it has: goroutines of Ratify 1.4.4, whose metrics port tells them; of ours, requests that
+/// are not answered and images in work.
 fn tasks(server: &Server) -> Result<Option<f64>> {
-    match server.kind {
-        Kind::Original => {
-            let text = read(server.metrics, "/debug/pprof/goroutine?debug=1")?;
-            let line = text.lines().find_map(|line| {
-                let number = line.strip_prefix("goroutine profile: total ")?;
-                number.trim().parse().ok()
-            });
-            Ok(Some(line.context("no number of goroutines")?))
-        }
-        Kind::Ours | Kind::Bare => Ok(None),
+    let counted: &[&str] = match server.kind {
+        Kind::Original => &["goroutine profile: total "],
+        Kind::Ours => &["ratify_requests_in_flight{", "ratify_images_in_work{"],
+        Kind::Bare => return Ok(None),
+    };
+    let path = match server.kind {
+        Kind::Original => "/debug/pprof/goroutine?debug=1",
+        _ => "/metrics",
+    };
+    let text = read(server.metrics, path)?;
+    let is_counted = |line: &&str| counted.iter().any(|name| line.starts_with(name));
+    let numbers = text.lines().filter(is_counted).map(|line| {
+        let number = line.rsplit(' ').next().unwrap_or_default();
+        number.parse::<f64>()
+    });
+    let numbers = numbers.collect::<Result<Vec<_>, _>>()?;
+    if numbers.is_empty() {
+        bail!("`{path}` tells no tasks");
     }
+    Ok(Some(numbers.iter().sum()))
 }
 
 fn read(address: SocketAddr, path: &str) -> Result<String> {
