@@ -110,8 +110,8 @@ fn a_denial_without_any_verdict_says_what_happened() {
     let http = |status, body: String| ProviderAnswer::Http { status, body };
     check(
         &http(400, recorded("malformed")),
-        "no verdict: operation failed with error unable to unmarshal request body: expected an object with \
-         `request.keys`, found an array",
+        "no verdict: operation failed with error unable to unmarshal request body: \
+         expected value at line 1 column 1",
     );
     check(
         &http(500, recorded("admitted")),
