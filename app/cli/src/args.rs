@@ -8,17 +8,29 @@ use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
+mod serve;
 mod values;
 
+pub(crate) use serve::Serve;
 pub(crate) use values::go_booleans;
 
 /// Flags that v1.4 lets be written as `--flag=true`.
-pub(crate) const SWITCHES: &[&str] = &["--debug", "--silent", "--flat", "--exit-code", "--keep"];
+pub(crate) const SWITCHES: &[&str] = &[
+    "--debug",
+    "--silent",
+    "--flat",
+    "--exit-code",
+    "--keep",
+    "--enable-crd-manager",
+    "--cache-enabled",
+    "--metrics-enabled",
+];
 
 const ENVIRONMENT: &str = "\
 Environment:
   RATIFY_CONFIG      directory of `config.json` [default: `~/.ratify`]
-  RATIFY_LOG_LEVEL   `error`, `warning`, `info`, `debug` or `trace` [default: `warning`]
+  RATIFY_LOG_LEVEL   `error`, `warning`, `info`, `debug` or `trace` [default: `warning`; `info` for
+                     `serve`]
   DOCKER_CONFIG      directory of Docker's `config.json`, for logins [default: `~/.docker`]
   NO_COLOR           print without colour";
 
@@ -50,6 +62,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Verify an image and print the verdict
     Verify(Verify),
+    /// Answer Gatekeeper's questions whether images may run
+    Serve(Serve),
     /// List what is attached to an image, recursively
     Discover(Discover),
     /// Print the digest that a tag points to
@@ -325,6 +339,7 @@ impl Cli {
         let own = match &self.command {
             None => false,
             Some(Command::Verify(one)) => one.debug.debug,
+            Some(Command::Serve(one)) => one.debug.debug,
             Some(Command::Discover(one)) => one.debug.debug,
             Some(Command::Resolve(one)) => one.debug.debug,
             Some(Command::Referrer(one)) => one.debug(),

@@ -98,7 +98,7 @@ fn engine(console: &Console, world: &World, debug: bool) -> Result<Engine, Error
         Path::new("demo configuration"),
         body.as_bytes(),
         &Environment::default(),
-        options,
+        &options,
     )?;
     logs::start(console, loaded.formatter, debug);
     for warning in &loaded.warnings {

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use ratify_config::ConfigError;
 use ratify_engine::{SnapshotError, StoreError};
 use ratify_oci::{DigestError, ManifestError, ReferenceError};
+use ratify_server::{MetricsError, StartError};
 use ratify_verify::Reason;
 
 /// How the process ends (decision: a verdict is not an error, unless `--exit-code` asks for it).
@@ -92,6 +93,46 @@ pub(crate) enum Error {
         action: &'static str,
         /// Why it failed.
         source: io::Error,
+    },
+    /// `--enable-crd-manager`.
+    #[error(
+        "`--enable-crd-manager` needs the part of ratify that reads custom resources, which is not available in this \
+         version; write the configuration into a file and name it with `--config`"
+    )]
+    NoCustomResources,
+    /// `--cache-size` (beginning of v1.4's text).
+    #[error(
+        "error initializing cache of type {cache_type}: `--cache-size` is {size}, expected at least 1"
+    )]
+    CacheSize {
+        /// `--cache-type`.
+        cache_type: String,
+        /// What was written.
+        size: i64,
+    },
+    /// `--metrics-type` (beginning of v1.4's text).
+    #[error("unsupported metrics backend `{found}`, expected `prometheus`")]
+    MetricsType {
+        /// What was written.
+        found: String,
+    },
+    /// `--ca-cert-file` alone.
+    #[error(
+        "`--ca-cert-file` needs `--cert-dir`: client certificates can be checked over TLS only, and without \
+         `--cert-dir` the server speaks plain HTTP"
+    )]
+    ClientsWithoutTls,
+    /// The server does not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// Series of metrics could not be made.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
+    /// A part of the server ended, for no reason.
+    #[error("this is a defect, please report it: {part} ended by itself")]
+    PartEnded {
+        /// Which.
+        part: &'static str,
     },
     /// Images of the demo got another verdict than they were made for.
     #[cfg(feature = "demo")]

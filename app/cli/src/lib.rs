@@ -12,6 +12,7 @@ mod filter;
 mod logs;
 mod progress;
 mod render;
+mod serve;
 mod start;
 mod wait;
 

@@ -132,6 +132,7 @@ fn dispatch(console: &Console, cli: &Cli) -> Result<Status, Error> {
         Some(Command::Version(_)) => command::version(console),
         Some(Command::Completion(args)) => command::completion(console, args),
         Some(Command::Verify(args)) => block_on(command::verify(console, args, debug)),
+        Some(Command::Serve(args)) => block_on(crate::serve::serve(args, debug)),
         Some(Command::Discover(args)) => block_on(command::discover(console, args, debug)),
         Some(Command::Resolve(args)) => block_on(command::resolve(console, args, debug)),
         Some(Command::Referrer(Referrer {

@@ -4,6 +4,8 @@ use std::convert::Infallible;
 use std::future::pending;
 use std::time::Duration;
 
+#[cfg(unix)]
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::console::Console;
@@ -37,20 +39,52 @@ async fn interrupted() -> Error {
     }
 }
 
-/// Wait until somebody asks the process to end: Ctrl-C or, where there is such a thing, SIGTERM.
-#[cfg(feature = "demo")]
-pub(crate) async fn stopped() {
+/// Somebody asks the process to end: Ctrl-C or, where there is such a thing, SIGTERM. From the moment this exists neither
+/// ends the process by itself.
+#[derive(Debug)]
+pub(crate) struct StopSignals {
     #[cfg(unix)]
-    if let Ok(mut terminate) =
-        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-    {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupted() => {}
-        }
-        return;
+    terminate: Signal,
+    #[cfg(unix)]
+    interrupt: Signal,
+}
+
+#[cfg(unix)]
+impl StopSignals {
+    /// Listen from now on.
+    pub(crate) fn listen() -> Result<Self, Error> {
+        let listen = |kind| {
+            signal(kind).map_err(|source| Error::System {
+                action: "listen for signals",
+                source,
+            })
+        };
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
     }
-    interrupted().await;
+
+    /// Wait for one that was not waited for yet.
+    pub(crate) async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+#[cfg(not(unix))]
+impl StopSignals {
+    /// Listen from now on.
+    pub(crate) fn listen() -> Result<Self, Error> {
+        Ok(Self {})
+    }
+
+    /// Wait for one that was not waited for yet.
+    pub(crate) async fn next(&mut self) {
+        interrupted().await;
+    }
 }
 
 async fn progress(console: &Console, message: impl Fn() -> String) -> Infallible {

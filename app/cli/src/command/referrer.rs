@@ -96,9 +96,11 @@ impl Wanted {
             descriptor: descriptor.clone(),
             limit: MAX_MANIFEST,
         };
-        let fetch = self
-            .store
-            .fetch(reference.repository(), &need, Deadline::at(self.running.deadline));
+        let fetch = self.store.fetch(
+            reference.repository(),
+            &need,
+            Deadline::at(self.running.deadline),
+        );
         let content = self.content(fetch).await?;
         let manifest =
             Manifest::parse(&descriptor.media_type, content.bytes()).map_err(Error::Manifest)?;
@@ -111,9 +113,12 @@ impl Wanted {
             deadline,
             ..
         } = &self.running;
-        let fetch = self
-            .store
-            .blob(reference.repository(), &self.digest, MAX_BLOB, Deadline::at(*deadline));
+        let fetch = self.store.blob(
+            reference.repository(),
+            &self.digest,
+            MAX_BLOB,
+            Deadline::at(*deadline),
+        );
         self.content(fetch).await
     }
 

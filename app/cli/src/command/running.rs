@@ -46,7 +46,7 @@ impl Running {
             allow_loopback_http: true,
             ..LoadOptions::default()
         };
-        let loaded = ratify_config::load(path, &Environment::of_process(), options)?;
+        let loaded = ratify_config::load(path, &Environment::of_process(), &options)?;
         logs::start(console, loaded.formatter, debug);
         tracing::debug!(path = %loaded.path.display(), "read the configuration");
         for warning in &loaded.warnings {

@@ -8,7 +8,7 @@ use super::config;
 use super::images::World;
 use crate::console::Console;
 use crate::error::Error;
-use crate::wait::stopped;
+use crate::wait::StopSignals;
 
 /// Write a configuration, print commands, and wait for Ctrl-C. The configuration goes when this returns.
 pub(crate) async fn keep(
@@ -29,7 +29,7 @@ pub(crate) async fn keep(
     std::fs::write(&root, world.trusted_root()).map_err(writing)?;
     std::fs::write(&config, config::with_root(&root.to_string_lossy())).map_err(writing)?;
     console.print(&commands(directory.path(), &registry.host()))?;
-    stopped().await;
+    StopSignals::listen()?.next().await;
     directory.close().map_err(|source| Error::System {
         action: "remove the demo's configuration",
         source,

@@ -114,9 +114,9 @@ impl Walk {
     }
 
     async fn list(&self, subject: &Digest) -> Result<Listing, StoreError> {
-        let listing = self
-            .store
-            .referrers(&self.repository, subject, None, Deadline::at(self.deadline));
+        let listing =
+            self.store
+                .referrers(&self.repository, subject, None, Deadline::at(self.deadline));
         timeout_at(self.deadline, listing)
             .await
             .unwrap_or_else(|_| Err(late()))
