@@ -19,7 +19,7 @@ use ratify_engine::Dispatcher;
 use ratify_verify::{Finding, ReasonCode};
 use tokio::sync::watch;
 
-use own::Own;
+use own::{Connections, Judging, Loaded, Maker, Requests, catch_up};
 use v1::V1;
 
 use crate::{ConnectionCounters, TlsState, plain};
@@ -38,9 +38,12 @@ pub struct MetricsError(#[from] prometheus::Error);
 pub struct Metrics {
     registry: Registry,
     v1: V1,
-    own: Own,
+    requests: Requests,
+    judging: Judging,
+    connections: Connections,
+    loaded: Loaded,
     dispatcher: OnceLock<Weak<Dispatcher>>,
-    connections: OnceLock<Arc<ConnectionCounters>>,
+    counters: OnceLock<Arc<ConnectionCounters>>,
     tls: OnceLock<watch::Receiver<TlsState>>,
     scrape: Mutex<()>,
 }
@@ -71,12 +74,16 @@ impl Metrics {
     /// Two series of one name; a mistake of this crate that its tests would show.
     pub fn new() -> Result<Self, MetricsError> {
         let registry = Registry::new();
+        let make = Maker(&registry);
         Ok(Self {
             v1: V1::register(&registry)?,
-            own: Own::register(&registry)?,
+            requests: Requests::register(&make)?,
+            judging: Judging::register(&make)?,
+            connections: Connections::register(&make)?,
+            loaded: Loaded::register(&make)?,
             registry,
             dispatcher: OnceLock::new(),
-            connections: OnceLock::new(),
+            counters: OnceLock::new(),
             tls: OnceLock::new(),
             scrape: Mutex::new(()),
         })
@@ -91,7 +98,7 @@ impl Metrics {
     /// Show what is counted of the connections that requests come over. The first counters stay.
     pub fn follow_connections(&self, counters: &Arc<ConnectionCounters>) {
         // as above
-        let _ = self.connections.set(Arc::clone(counters));
+        let _ = self.counters.set(Arc::clone(counters));
     }
 
     /// Show how old the server's certificate is and whether its files are good. The first state that is given stays.
@@ -131,22 +138,20 @@ impl Metrics {
             self.v1.blob_fetched();
         }
         let labels = [kind, class];
-        self.own.registry_requests.with_label_values(&labels).inc();
+        self.requests.to_registries.with_label_values(&labels).inc();
     }
 
     /// The configuration of this number is in use from now on. Number 1 is no reload.
     pub fn configuration_loaded(&self, generation: u64, now: Timestamp) {
-        let own = &self.own;
-        own.generation.set(own::number(generation));
-        own.configuration_loaded.set(own::seconds(now));
+        self.loaded.configuration(generation, now);
         if generation > 1 {
-            own.reloads.with_label_values(&["success"]).inc();
+            self.loaded.reloads.with_label_values(&["success"]).inc();
         }
     }
 
     /// The configuration changed and cannot be used; the one in use stays.
     pub fn configuration_failed(&self) {
-        self.own.reloads.with_label_values(&["failure"]).inc();
+        self.loaded.reloads.with_label_values(&["failure"]).inc();
     }
 
     /// Everything, in the classic text format.
@@ -155,14 +160,19 @@ impl Metrics {
         let _scrape = self.scrape.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(dispatcher) = self.dispatcher.get().and_then(Weak::upgrade) {
             let stats = dispatcher.stats();
-            self.own.take(&stats);
+            let panics = &self.requests.panics;
+            catch_up(&panics.with_label_values(&["judging"]), stats.panics);
+            self.judging.take(&stats);
             self.v1.blobs_remembered(stats.signature_hits);
         }
-        if let Some(counters) = self.connections.get() {
-            self.own.take_connections(&counters.counts());
+        if let Some(counters) = self.counters.get() {
+            let counts = counters.counts();
+            let panics = &self.requests.panics;
+            catch_up(&panics.with_label_values(&["connection"]), counts.panics);
+            self.connections.take(&counts);
         }
         if let Some(state) = self.tls.get() {
-            self.own.take_tls(&state.borrow());
+            self.loaded.take(&state.borrow());
         }
         let mut text = String::with_capacity(16 * 1024);
         if let Err(error) = TextEncoder::new().encode_utf8(&self.registry.gather(), &mut text) {
@@ -188,7 +198,10 @@ impl Metrics {
 
     /// A request is under way until the guard ends.
     pub(crate) fn begin(&self, endpoint: Endpoint) -> InFlight<'_> {
-        let gauge = self.own.in_flight.with_label_values(&[endpoint.word()]);
+        let gauge = self
+            .requests
+            .in_flight
+            .with_label_values(&[endpoint.word()]);
         gauge.inc();
         InFlight {
             metrics: self,
@@ -200,21 +213,21 @@ impl Metrics {
 
     /// A request that asks registries was turned away.
     pub(crate) fn shed(&self, why: &str) {
-        self.own.shed.with_label_values(&[why]).inc();
+        self.requests.shed.with_label_values(&[why]).inc();
     }
 
     /// An image was answered for.
     pub(crate) fn verdict(&self, endpoint: Endpoint, decision: &'static str, code: ReasonCode) {
         let labels = [endpoint.word(), decision, code.as_str()];
-        self.own.verdicts.with_label_values(&labels).inc();
+        self.requests.verdicts.with_label_values(&labels).inc();
         if code == ReasonCode::DeadlineExceeded {
-            self.own.deadline_misses.inc();
+            self.requests.deadline_misses.inc();
         }
     }
 
     /// A panic was caught while answering.
     pub(crate) fn panicked(&self) {
-        self.own.panics.with_label_values(&["answering"]).inc();
+        self.requests.panics.with_label_values(&["answering"]).inc();
     }
 
     /// An answer has a `systemError`.
@@ -252,7 +265,7 @@ impl Drop for InFlight<'_> {
         self.gauge.dec();
         if !self.answered {
             let labels = [self.endpoint.word()];
-            let cut_off = &self.metrics.own.cut_off;
+            let cut_off = &self.metrics.requests.cut_off;
             cut_off.with_label_values(&labels).inc();
         }
     }

@@ -68,13 +68,13 @@ impl Asked<'_> {
         let plans: Vec<_> = distinct.texts.iter().map(|key| Plan::of(key)).collect();
         let call = self.face.dispatcher.call(Timestamp::now(), self.times.work);
         let open = plans.iter().enumerate();
-        let work = open.filter_map(|(place, plan)| match plan {
+        let open = open.filter_map(|(place, plan)| match plan {
             Plan::Resolve(reference) => Some((place, self.resolve(reference, &call))),
             Plan::Refused(_) | Plan::Pinned => None,
         });
-        let work = work.collect();
+        let open = open.collect();
         let mut ended: Vec<Ended<Resolved>> = plans.iter().map(|_| Err(Stopped::Late)).collect();
-        self.work_on(work, &mut ended).await;
+        self.work_on(open, &mut ended).await;
 
         let mut answer = Answer::new(true, distinct.places.len());
         let results: Vec<_> = distinct
@@ -84,11 +84,11 @@ impl Asked<'_> {
             .map(|(key, (plan, ended))| (*key, value(key, plan, ended)))
             .collect();
         for (_, result) in &results {
-            let (word, code) = match result {
+            let (decision, code) = match result {
                 Ok(_) => ("resolved", ReasonCode::Verified),
                 Err(reason) => ("failed", reason.code()),
             };
-            self.face.metrics.verdict(Endpoint::Mutate, word, code);
+            self.face.metrics.verdict(Endpoint::Mutate, decision, code);
         }
         for (key, result) in distinct
             .places

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use ratify_engine::Report;
 use ratify_oci::Digest;
@@ -26,7 +27,7 @@ pub struct Reports<'a> {
 
 #[derive(Debug, Clone, Copy)]
 enum Content<'a> {
-    Findings(&'a [Finding], &'a BTreeSet<String>),
+    Findings(&'a [Arc<Finding>], &'a BTreeSet<String>),
     Failure(&'a Reason),
     Nothing,
 }
@@ -76,7 +77,7 @@ impl Serialize for Reports<'_> {
         match self.content {
             Content::Findings(findings, typed) => {
                 serializer.collect_seq(findings.iter().map(|finding| {
-                    let typed = typed.contains(&finding.verifier);
+                    let typed = typed.contains(finding.verifier.as_ref());
                     VerifierReport::of_finding(&self.subject, finding, typed)
                 }))
             }
@@ -164,7 +165,7 @@ struct Extensions<'a> {
 impl<'a> VerifierReport<'a> {
     fn of_finding(subject: &'a str, finding: &'a Finding, typed: bool) -> Self {
         let digest = finding.artifact.as_ref().map(Digest::as_str);
-        let kind = if typed { &finding.verifier_type } else { "" };
+        let kind: &str = if typed { &finding.verifier_type } else { "" };
         let mut report = Self {
             subject,
             is_success: false,
@@ -184,7 +185,7 @@ impl<'a> VerifierReport<'a> {
             Verdict::Accepted(accepted) => {
                 report.is_success = true;
                 report.message = success(accepted.basis());
-                report.extensions = finding.signer.as_ref().map(Extensions::from);
+                report.extensions = finding.signer.as_deref().map(Extensions::from);
             }
             Verdict::Rejected(reason) | Verdict::Unknown(reason) => {
                 let what = digest.unwrap_or(subject);

@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 
 use ratify_engine::Report;
+use ratify_oci::Digest;
 use ratify_verify::{Reason, ReasonCode};
 use serde::Serialize;
 
@@ -30,7 +31,7 @@ pub(super) struct Value<'a> {
     #[serde(rename = "traceID")]
     trace_id: &'a str,
     timestamp: &'a str,
-    #[serde(skip_serializing_if = "Reports::is_empty")]
+    // always there, even empty: a stock template looks for false reports in it and admits where the member is missing
     verifier_reports: Reports<'a>,
     // ours from here on
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,7 +62,7 @@ impl<'a> Value<'a> {
             trace_id: stamp.trace_id,
             timestamp: stamp.timestamp,
             verifier_reports: reports,
-            digest: report.subject.as_ref().map(|one| one.digest.as_str()),
+            digest: report.subject.as_ref().map(Digest::as_str),
             code: report.code().as_str(),
             reason: report.reason().map(Reason::detail),
             not_enforced: Some(not_enforced).filter(|some| !some.is_empty()),

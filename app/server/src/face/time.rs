@@ -30,9 +30,9 @@ impl Times {
             Endpoint::Mutate => timeouts.mutation,
         };
         let margin = (timeout / SHARE).clamp(LEAST, MOST).min(timeout / 2);
-        let answer = began + (timeout - margin);
+        let answer = began + timeout.saturating_sub(margin);
         Self {
-            work: answer - margin / 2,
+            work: began + timeout.saturating_sub(margin + margin / 2),
             answer,
         }
     }

@@ -196,6 +196,7 @@ impl Asked<'_> {
         };
         let value = match verdict {
             Verdict::Judged(report) | Verdict::Undecided(_, Some(report)) => {
+                self.log_digest(image, report);
                 self.of_report(report, stamp)
             }
             Verdict::Denied(reason) | Verdict::Undecided(reason, None) => {
@@ -213,5 +214,17 @@ impl Asked<'_> {
             "verification response for subject {subject}: "
         );
         Ok(())
+    }
+
+    fn log_digest(&self, image: &Image<'_>, report: &Report) {
+        if let (Some(digest), false) = (&report.subject, report.remembered) {
+            let (trace_id, namespace) = (self.trace_id.as_str(), image.key.namespace);
+            info!(
+                "component-type" = "executor",
+                "trace-id" = trace_id,
+                namespace,
+                "Resolve of the image completed successfully the digest is {digest}"
+            );
+        }
     }
 }

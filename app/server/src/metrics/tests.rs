@@ -13,10 +13,10 @@ fn lines(metrics: &Metrics, name: &str) -> Vec<String> {
 
 fn rejected(verifier: &str) -> Finding {
     Finding {
-        verifier: verifier.to_owned(),
-        verifier_type: "notation".to_owned(),
+        verifier: verifier.into(),
+        verifier_type: "notation".into(),
         artifact: Some(Digest::sha256(b"")),
-        artifact_type: "a/b".to_owned(),
+        artifact_type: "a/b".into(),
         verdict: Verdict::Rejected(Reason::new(ReasonCode::SignerUntrusted, "CN=secret")),
         signer: None,
         validations: Vec::new(),

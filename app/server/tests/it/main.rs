@@ -1,1 +1,6 @@
 //! One binary for all integration tests of this crate.
+
+#![cfg(test)]
+
+mod face;
+mod transport;
