@@ -248,12 +248,12 @@ impl Cluster {
     }
 
     /// What the provider's server said.
-    pub fn server_log(&self) -> &Log {
+    pub(crate) fn server_log(&self) -> &Log {
         self.provider.log()
     }
 
     /// What Gatekeeper's webhook said.
-    pub fn gatekeeper_log(&self) -> &Log {
+    pub(crate) fn gatekeeper_log(&self) -> &Log {
         self.gatekeeper.log()
     }
 }

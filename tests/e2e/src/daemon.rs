@@ -107,7 +107,7 @@ impl Drop for Daemon {
 
 /// The file in which a process left its words.
 #[derive(Debug, Clone)]
-pub struct Log(PathBuf);
+pub(crate) struct Log(PathBuf);
 
 impl Log {
     /// The file, which need not exist yet.
@@ -121,12 +121,12 @@ impl Log {
     }
 
     /// Where it ends now, in bytes: a mark for [`Log::since`].
-    pub fn end(&self) -> u64 {
+    pub(crate) fn end(&self) -> u64 {
         fs::metadata(&self.0).map_or(0, |metadata| metadata.len())
     }
 
     /// What was added after `mark`.
-    pub fn since(&self, mark: u64) -> String {
+    pub(crate) fn since(&self, mark: u64) -> String {
         let read = || -> std::io::Result<Vec<u8>> {
             let mut file = File::open(&self.0)?;
             file.seek(SeekFrom::Start(mark))?;
@@ -142,7 +142,7 @@ impl Log {
     }
 
     /// The last `count` lines.
-    pub fn tail(&self, count: usize) -> String {
+    pub(crate) fn tail(&self, count: usize) -> String {
         last_lines(&self.since(0), count)
     }
 }

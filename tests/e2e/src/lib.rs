@@ -22,7 +22,6 @@ mod secret_mount;
 mod watchdog;
 
 pub use cluster::{Cluster, Programs};
-pub use daemon::Log;
 pub use images::{Image, Images};
 pub use kubectl::Kubectl;
 pub use policy::{OUR_TEMPLATE, Template};

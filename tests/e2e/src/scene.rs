@@ -242,6 +242,11 @@ impl<'a> Scene<'a> {
         text
     }
 
+    /// What Gatekeeper said, for a case that failed.
+    pub fn gatekeepers_words(&self) -> String {
+        indented(&self.cluster.gatekeeper_log().tail(LOG_LINES))
+    }
+
     /// Delete what the case left, without waiting for it.
     pub fn close(self) -> Result<()> {
         let kubectl = self.cluster.kubectl();

@@ -166,6 +166,7 @@ fn run_case(cluster: &mut Cluster, round: &str, case: &Case, tally: &mut Tally) 
             tally.passed += 1;
         }
         Err(error) => {
+            println!("Gatekeeper, at the end:\n{}", scene.gatekeepers_words());
             println!("test {name} ... FAILED ({took:.1} s)\n{error:#}");
             tally.failed.push(name);
         }
