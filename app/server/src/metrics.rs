@@ -28,6 +28,9 @@ use crate::{ConnectionCounters, TlsState, plain};
 const CONTENT_TYPE: HeaderValue =
     HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
+/// What the registry client calls requests for blobs.
+const BLOBS: &str = "blob";
+
 /// Series could not be made.
 #[derive(Debug, thiserror::Error)]
 #[error("a metric cannot be registered")]
@@ -134,7 +137,7 @@ impl Metrics {
             }
             Err(why) => why,
         };
-        if kind == "blob" {
+        if kind == BLOBS {
             self.v1.blob_fetched();
         }
         let labels = [kind, class];

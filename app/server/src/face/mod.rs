@@ -223,6 +223,9 @@ impl Asked<'_> {
                 (StatusCode::BAD_REQUEST, "BAD_REQUEST", text)
             }
             Failure::Unanswerable(code, text) => {
+                if *code == ReasonCode::Overloaded {
+                    self.face.metrics.shed("held");
+                }
                 let text = format!("{code}: {text}");
                 (StatusCode::OK, code.as_str(), text)
             }
