@@ -8,7 +8,7 @@ use ratify_verify::{
     Answer, Artifact, FetchFailure, Finding, Need, Reason, ReasonCode, Step, Subject, Verdict,
     Verifier,
 };
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use crate::Store;
 use crate::memory::Key;
@@ -90,15 +90,9 @@ impl Task {
     }
 
     async fn fetch(&self, need: &Need) -> Answer {
-        let fetch = async {
-            let _seat = self.run.seats.acquire().await;
-            self.store
-                .fetch(&self.subject.repository, need, self.run.deadline)
-                .await
-        };
-        timeout_at(self.run.deadline.instant(), fetch)
-            .await
-            .unwrap_or_else(|_| too_late())
+        let repository = &self.subject.repository;
+        let fetch = || self.store.fetch(repository, need, self.run.deadline);
+        self.run.seated(fetch).await.unwrap_or_else(too_late)
     }
 
     /// A finding about this artifact that no verifier made.

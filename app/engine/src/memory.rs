@@ -32,6 +32,9 @@ const LONGEST_TAG: Duration = Duration::from_secs(2);
 const LONGEST_SIGNATURE: Duration = Duration::from_hours(24);
 /// A rejected signature lives no longer.
 const LONGEST_REJECTION: Duration = Duration::from_mins(5);
+/// How much later than the time of its request work may end, roughly. By the clock on the wall a value lives so much
+/// longer; that clock has a say because the other may stand still while the machine sleeps.
+const LATE: Duration = Duration::from_mins(1);
 /// How often what has ended is cleared away.
 const SWEEP: Duration = Duration::from_secs(30);
 /// What an entry weighs beside its texts: the map's own slots, counts and allocations.
@@ -43,7 +46,7 @@ struct Kept<V> {
     value: V,
     /// By the clock that never jumps, in milliseconds since the map was made.
     until: u64,
-    /// By the clock of certificates, in seconds: before the first it was not judged, at the second it may change.
+    /// By the clock on the wall, in seconds: before the first it was not judged, at the second it may change or is too old.
     from: i64,
     valid_until: i64,
     weight: u32,
@@ -94,11 +97,13 @@ impl<V: Clone> Memory<V> {
         if life.longest.is_zero() {
             return;
         }
+        let too_old = now.saturating_add(life.longest.saturating_add(LATE));
+        let too_old = too_old.unwrap_or(Timestamp::MAX);
         let kept = Kept {
             value,
             until: self.clock().saturating_add(milliseconds(life.longest)),
             from: now.as_second(),
-            valid_until: life.valid_until.map_or(i64::MAX, Timestamp::as_second),
+            valid_until: life.valid_until.unwrap_or(too_old).min(too_old).as_second(),
             weight: u32::try_from(weight + OVERHEAD).unwrap_or(u32::MAX),
         };
         self.cache.insert(key, kept);
@@ -221,6 +226,8 @@ pub(crate) struct SignatureMemo {
 
 /// Signers that are kept once; with more the list begins anew.
 const MOST_SIGNERS: usize = 1_000;
+/// The longest names, in bytes, of a signer that is kept once: anybody can write a certificate with names of 64 KiB.
+const LONGEST_SIGNER: usize = 512;
 
 impl SignatureMemo {
     fn new(bytes: u64) -> Self {
@@ -256,6 +263,9 @@ impl SignatureMemo {
     }
 
     fn shared(&self, signer: Arc<Signer>) -> Arc<Signer> {
+        if signer.subject.len() + signer.issuer.len() > LONGEST_SIGNER {
+            return signer;
+        }
         let mut signers = self.signers.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = signers.get(&signer) {
             return Arc::clone(known);
@@ -358,18 +368,19 @@ fn verdict_life(judgement: &Judgement, ttl: Duration) -> Option<Life> {
         Decision::Admit(_) => ttl.min(LONGEST_UNENFORCED),
         // a defect of ours says nothing about the image
         Decision::Deny(reason) if reason.code() == ReasonCode::Internal => return None,
+        Decision::Deny(_) if judgement.findings.iter().any(|one| is_defect(one)) => return None,
         Decision::Deny(_) => ttl.min(LONGEST_DENIAL),
         Decision::Undecided(_) => return None,
     };
-    let ends = judgement
-        .findings
-        .iter()
-        .filter_map(|finding| finding.verdict.accepted())
-        .filter_map(ratify_verify::Accepted::valid_until);
     Some(Life {
         longest,
-        valid_until: ends.min(),
+        valid_until: judgement.ends(),
     })
+}
+
+fn is_defect(finding: &Finding) -> bool {
+    let reason = finding.verdict.reason();
+    reason.is_some_and(|reason| reason.code() == ReasonCode::Internal)
 }
 
 /// How long the judgement of one signature may be taken over.
@@ -416,3 +427,6 @@ fn verdict_bytes(verdict: &Verdict) -> usize {
 fn bytes(size: usize) -> u64 {
     u64::try_from(size).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! The stages of the work over one image: resolve, list, judge, decide.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use jiff::Timestamp;
 use ratify_http::Deadline;
 use ratify_oci::{Descriptor, Digest, Reference, Repository};
 use ratify_policy::{Decision, Findings};
-use ratify_verify::{Artifact, Finding, Reason, ReasonCode, Subject, Verdict, Verifier};
+use ratify_verify::{Accepted, Artifact, Finding, Reason, ReasonCode, Subject, Verdict, Verifier};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout_at;
@@ -92,6 +93,13 @@ impl Judgement {
             findings: findings.findings.into(),
         }
     }
+
+    /// The first instant at which one of its acceptances may be none any more.
+    pub(crate) fn ends(&self) -> Option<Timestamp> {
+        let accepted = self.findings.iter();
+        let accepted = accepted.filter_map(|finding| finding.verdict.accepted());
+        accepted.filter_map(Accepted::valid_until).min()
+    }
 }
 
 impl Run {
@@ -111,11 +119,11 @@ impl Run {
     pub(crate) async fn resolve(&self, reference: &Reference) -> Result<Descriptor, StoreError> {
         let mut failure = None;
         for store in self.snapshot.stores() {
-            let _seat = self.seats.acquire().await;
-            let resolve = store.resolve(reference, self.deadline);
-            let resolved = timeout_at(self.deadline.instant(), resolve).await;
-            match resolved.unwrap_or_else(|_| Err(late("time ran out while looking the image up")))
-            {
+            let resolved = self
+                .seated(|| store.resolve(reference, self.deadline))
+                .await;
+            let resolved = resolved.ok_or_else(|| late("time ran out while looking the image up"));
+            match resolved.and_then(|found| as_named(reference, found?)) {
                 Ok(descriptor) => return Ok(descriptor),
                 Err(error) => {
                     let keep = matches!(failure, Some(StoreError::Unknown(_)));
@@ -138,14 +146,8 @@ impl Run {
         let ask = |store: &Arc<dyn Store>| {
             let store = Arc::clone(store);
             async move {
-                let listing = async {
-                    let _seat = self.seats.acquire().await;
-                    store
-                        .referrers(repository, subject, artifact_type, self.deadline)
-                        .await
-                };
-                let listing = timeout_at(self.deadline.instant(), listing).await;
-                let listing = listing.unwrap_or_else(|_| {
+                let ask = || store.referrers(repository, subject, artifact_type, self.deadline);
+                let listing = self.seated(ask).await.unwrap_or_else(|| {
                     Err(late("time ran out while listing what refers to the image"))
                 });
                 Discovery {
@@ -155,6 +157,20 @@ impl Run {
             }
         };
         join_all(self.snapshot.stores().iter().map(ask)).await
+    }
+
+    /// What comes of a call to a store, once there is a seat for it; nothing if the deadline passes before.
+    pub(crate) async fn seated<F: Future>(&self, call: impl FnOnce() -> F) -> Option<F::Output> {
+        let seated = async {
+            let _seat = self.seats.acquire().await;
+            // at the deadline all seats become free at once, and nobody should ask anything any more
+            let open = !self.deadline.remaining().is_zero();
+            if open { Some(call().await) } else { None }
+        };
+        timeout_at(self.deadline.instant(), seated)
+            .await
+            .ok()
+            .flatten()
     }
 
     async fn look(
@@ -318,6 +334,19 @@ fn reader<'a>(
     let mut verifiers = snapshot.verifiers().iter().enumerate();
     let first = verifiers.find(|(_, verifier)| verifier.reads(artifact))?;
     (!fixed.skips(first.0)).then_some(first)
+}
+
+/// What was found, if it has the digest that it was asked by.
+fn as_named(reference: &Reference, found: Descriptor) -> Result<Descriptor, StoreError> {
+    match reference.digest() {
+        Some(digest) if *digest != found.digest => {
+            let found = found.digest;
+            let text = format!("the store found `{found}`, expected `{digest}`");
+            let reason = Reason::new(ReasonCode::SubjectUnusable, text);
+            Err(StoreError::Definitive(reason))
+        }
+        _ => Ok(found),
+    }
 }
 
 fn order(finding: &Finding) -> (&str, Option<&Digest>) {
