@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use ratify_oci::{Descriptor, Reference, Repository};
+use ratify_policy::Decision;
 use ratify_verify::{Finding, Reason, ReasonCode};
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use crate::call::{Call, Missed, Outcome};
 use crate::engine::CALLS;
 use crate::fixed::Fixed;
-use crate::flights::{FlightLimits, Flights, Full};
+use crate::flights::{FlightLimits, Flights};
 use crate::memory::{Key, Remembered};
 use crate::run::{Judgement, Run, Target};
 use crate::stage::Stage;
@@ -59,16 +60,6 @@ impl Default for DispatcherOptions {
 
 /// Told of each artifact that was judged (not of remembered ones) and how long that took, fetching included.
 pub type JudgedSink = dyn Fn(&Finding, Duration) + Send + Sync;
-
-/// What all images of one request share.
-#[derive(Debug, Clone)]
-pub struct Call {
-    /// The one time that every check uses.
-    pub now: Timestamp,
-    /// When the caller stops waiting.
-    pub deadline: Instant,
-    seats: Arc<Semaphore>,
-}
 
 /// How it is going.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -133,11 +124,7 @@ impl Dispatcher {
 
     /// What the images of one request share: the time `now` of every check, and when the answer is due.
     pub fn call(&self, now: Timestamp, deadline: Instant) -> Call {
-        Call {
-            now,
-            deadline,
-            seats: Arc::new(Semaphore::new(self.options.calls_per_request)),
-        }
+        Call::new(now, deadline, self.options.calls_per_request)
     }
 
     /// The verdict over `reference`, if it is known without asking a store and without waiting.
@@ -262,6 +249,7 @@ impl Dispatcher {
         let key = Key::of_verdict(snapshot.scope(), repository, target.digest());
         let begin = |stage: Arc<Stage>| {
             let (run, remembered, key) = (self.run(snapshot, call), self.remembered.clone(), key);
+            let target = target.clone();
             async move {
                 let progress = move |reached| stage.reach(&reached);
                 let judgement = Arc::new(run.judge(target, &progress).await);
@@ -271,12 +259,9 @@ impl Dispatcher {
                 judgement
             }
         };
-        let outcome = match self.judgements.join(key, begin) {
-            Ok(ticket) => ticket.wait(call.deadline).await,
-            Err(Full) => return Arc::new(Judgement::failed(None, overloaded())),
-        };
-        outcome.unwrap_or_else(|stage| {
-            Arc::new(Judgement::failed(None, self.missed(repository, &stage)))
+        let outcome = call.share(&self.judgements, &key, begin).await;
+        outcome.unwrap_or_else(|missed| {
+            Arc::new(Judgement::failed(None, self.missed(repository, &missed)))
         })
     }
 
@@ -305,13 +290,9 @@ impl Dispatcher {
                 Ok(Arc::new(descriptor))
             }
         };
-        match self.resolutions.join((scope, reference.clone()), begin) {
-            Ok(ticket) => ticket
-                .wait(call.deadline)
-                .await
-                .unwrap_or_else(|stage| Err(self.missed(reference.repository(), &stage))),
-            Err(Full) => Err(overloaded()),
-        }
+        let key = (scope, reference.clone());
+        let outcome = call.share(&self.resolutions, &key, begin).await;
+        outcome.unwrap_or_else(|missed| Err(self.missed(reference.repository(), &missed)))
     }
 
     fn run(&self, snapshot: &Arc<Snapshot>, call: &Call) -> Run {
@@ -321,20 +302,45 @@ impl Dispatcher {
             snapshot: Arc::clone(snapshot),
             now: call.now,
             deadline: end.with_patience(call.deadline),
-            seats: Arc::clone(&call.seats),
+            seats: call.seats(),
             memo: memo.map(|one| Arc::clone(&one.signatures)),
             judged: self.judged.clone(),
         }
     }
 
-    /// Somebody stopped waiting.
-    fn missed(&self, repository: &Repository, stage: &Stage) -> StoreError {
+    /// Why there is no result.
+    fn missed(&self, repository: &Repository, missed: &Missed) -> StoreError {
+        let stage = match missed {
+            Missed::Late(stage) => stage,
+            Missed::Full => return overloaded(),
+            Missed::Overtaken => return overtaken(),
+        };
         self.counts.deadline_misses.fetch_add(1, Ordering::Relaxed);
         let text = format!(
             "time ran out while {stage} in registry `{}`; ask again, the work may be done by then",
             repository.registry()
         );
         StoreError::Unknown(Reason::new(ReasonCode::DeadlineExceeded, text))
+    }
+}
+
+impl Outcome for Arc<Judgement> {
+    fn is_undecided(&self) -> bool {
+        matches!(self.decision, Decision::Undecided(_))
+    }
+
+    fn ends(&self) -> Option<Timestamp> {
+        Judgement::ends(self)
+    }
+}
+
+impl Outcome for Resolution {
+    fn is_undecided(&self) -> bool {
+        matches!(self, Err(StoreError::Unknown(_)))
+    }
+
+    fn ends(&self) -> Option<Timestamp> {
+        None
     }
 }
 
@@ -350,6 +356,11 @@ impl Target {
 fn overloaded() -> StoreError {
     let text =
         format!("{MOST_RUNNING} images are being judged at once, the limit; ask again later");
+    StoreError::Unknown(Reason::new(ReasonCode::Overloaded, text))
+}
+
+fn overtaken() -> StoreError {
+    let text = "the image is being judged for requests of another time; ask again";
     StoreError::Unknown(Reason::new(ReasonCode::Overloaded, text))
 }
 

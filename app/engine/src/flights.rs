@@ -15,6 +15,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
+use crate::call::Begun;
 use crate::stage::Stage;
 
 /// How many pieces there may be.
@@ -48,6 +49,7 @@ struct State<K, V> {
 
 struct Flight<V> {
     number: u64,
+    begun: Begun,
     waiters: usize,
     outliving: bool,
     abort: AbortHandle,
@@ -60,6 +62,7 @@ pub(crate) struct Ticket<K: Hash + Eq + Clone, V> {
     inner: Arc<Inner<K, V>>,
     key: K,
     number: u64,
+    begun: Begun,
     stage: Arc<Stage>,
     result: watch::Receiver<Option<V>>,
 }
@@ -99,10 +102,11 @@ where
         }
     }
 
-    /// Join the work of that key, or begin it. `begin` only makes the work; it runs as a task.
+    /// Join the work of that key, or begin it for `me`. `begin` only makes the work; it runs as a task.
     pub(crate) fn join<F>(
         &self,
         key: K,
+        me: Begun,
         begin: impl FnOnce(Arc<Stage>) -> F,
     ) -> Result<Ticket<K, V>, Full>
     where
@@ -128,6 +132,7 @@ where
         let task = Inner::run(Arc::clone(&self.inner), key.clone(), number, work, sender);
         let flight = Flight {
             number,
+            begun: me,
             waiters: 1,
             outliving: false,
             abort: self.inner.tasks.spawn(task).abort_handle(),
@@ -144,6 +149,7 @@ where
             inner: Arc::clone(&self.inner),
             key,
             number: flight.number,
+            begun: flight.begun,
             stage: Arc::clone(&flight.stage),
             result: flight.result.clone(),
         }
@@ -163,6 +169,7 @@ where
         let flights = {
             let mut state = self.inner.lock();
             state.closed = true;
+            state.outliving = 0;
             std::mem::take(&mut state.flights)
         };
         for flight in flights.into_values() {
@@ -189,9 +196,9 @@ impl<K: Hash + Eq + Clone, V> Inner<K, V> {
         let outcome = AssertUnwindSafe(work).catch_unwind().await;
         let panicked = outcome.is_err();
         let value = outcome.unwrap_or_else(|_| (inner.panicked)());
-        // told before it is taken from the map, so that nobody who comes now begins anew
-        sender.send_replace(Some(value));
+        // told and taken from the map in one: nobody who comes now begins anew, and nobody who was told joins it again
         let mut state = inner.lock();
+        sender.send_replace(Some(value));
         state.panics += u64::from(panicked);
         let ours = state
             .flights
@@ -230,6 +237,11 @@ impl<K: Hash + Eq + Clone, V> Inner<K, V> {
 }
 
 impl<K: Hash + Eq + Clone, V: Clone> Ticket<K, V> {
+    /// Who began the work.
+    pub(crate) fn begun(&self) -> Begun {
+        self.begun
+    }
+
     /// The result, or how far the work is when `until` has passed.
     pub(crate) async fn wait(mut self, until: Instant) -> Result<V, Arc<Stage>> {
         let result = timeout_at(until, self.result.wait_for(Option::is_some)).await;

@@ -4,6 +4,7 @@
 //! deadline, and hands all findings to the policy. It holds an immutable [`Snapshot`] of the configuration; a request
 //! sees one snapshot from start to end. It knows no command line, no server, no cluster and no configuration file.
 
+mod call;
 mod cosign_tag;
 mod dispatcher;
 mod engine;
@@ -18,8 +19,9 @@ mod snapshot;
 mod stage;
 mod store;
 
+pub use call::Call;
 pub use cosign_tag::{COSIGN_ARTIFACT_TYPE, CosignTagStore};
-pub use dispatcher::{CacheOptions, Call, Dispatcher, DispatcherOptions, JudgedSink, Stats};
+pub use dispatcher::{CacheOptions, Dispatcher, DispatcherOptions, JudgedSink, Stats};
 pub use engine::{Discovery, Engine, Progress, ProgressSink};
 pub use ratify_http::Deadline;
 pub use registry_store::{RegistryStore, reason_of};

@@ -233,6 +233,8 @@ async fn att_46_a_verdict_ends_when_a_certificate_or_its_time_does() {
         .ask_at(&scene.snapshot, &scene.pinned(), earlier)
         .await;
     assert_eq!(told(&report), "deny CERTIFICATE_NOT_YET_VALID");
+    // and what was said of that time says nothing of this one
+    assert_eq!(told(&scene.ask(&scene.pinned()).await), "admit VERIFIED");
     // and `--cache-ttl` ends it too
     assert!(scene.ask(&scene.pinned()).await.remembered);
     sleep(TTL).await;

@@ -5,6 +5,7 @@
 mod dispatcher;
 mod fixture;
 mod requests;
+mod review;
 mod several;
 mod shelf;
 mod verdicts;
