@@ -25,7 +25,7 @@ pub(crate) struct Load<'a> {
     /// A file with the body of the request.
     pub(crate) body: &'a Path,
     /// The core to keep to.
-    pub(crate) core: Option<usize>,
+    pub(crate) core: usize,
 }
 
 /// What came of it.
@@ -39,14 +39,8 @@ impl Load<'_> {
     /// Run it in a process of its own, to its end.
     pub(crate) fn send(&self) -> Result<Outcome> {
         let program = std::env::current_exe().context("cannot find this program")?;
-        let mut command = match self.core {
-            None => Command::new(&program),
-            Some(core) => {
-                let mut command = Command::new("taskset");
-                command.arg("-c").arg(core.to_string()).arg(&program);
-                command
-            }
-        };
+        let mut command = Command::new("taskset");
+        command.arg("-c").arg(self.core.to_string()).arg(program);
         let output = command
             .arg("load")
             .arg(self.address.to_string())
