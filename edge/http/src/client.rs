@@ -5,27 +5,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use bytes::{Bytes, BytesMut};
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use url::Url;
 
-use crate::error::transport as transport_error;
+use crate::dial::Network;
 use crate::hosts::{Gate, HostState, Hosts};
-use crate::observer::Watch;
 use crate::redirect::{self, MOST_REDIRECTS};
 use crate::request::Method;
 use crate::retry::retry_after;
-use crate::transport::Transports;
+use crate::send::{Sending, repeatable};
 use crate::{
-    Authorization, Certificates, Concurrency, Deadline, Error, Lookup, Observer, Origin, Outcome,
-    Phase, Proxies, Request, Response, Retries, Targets,
+    Authorization, Certificates, Concurrency, Error, Lookup, Observer, Origin, Phase, Proxies,
+    Request, Response, Retries, Targets,
 };
-
-/// What is read of a body that only explains a failure. Registries' error documents have a few hundred bytes.
-const ERROR_BODY: u64 = 16 * 1024;
-/// The most that is reserved for a body because its length was announced; announcing costs the sender nothing.
-const RESERVED: u64 = 64 * 1024;
 
 /// How the client behaves.
 #[derive(Debug, Clone)]
@@ -78,7 +70,7 @@ pub struct Client(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    transports: Transports,
+    network: Arc<Network>,
     hosts: Hosts,
     total: Gate,
     retries: Retries,
@@ -87,19 +79,20 @@ struct Inner {
 }
 
 /// Where the next request goes, and with what.
-struct Hop {
-    url: Url,
-    origin: Origin,
-    authorization: Option<Authorization>,
+pub(crate) struct Hop {
+    pub(crate) url: Url,
+    pub(crate) origin: Origin,
+    pub(crate) authorization: Option<Authorization>,
 }
 
 impl Client {
     /// A client with `options`. Loads nothing: certificate authorities are read when a TLS connection is first needed,
     /// so that images without any can still ask plain registries.
     pub fn new(options: &Options) -> Self {
+        let network = Arc::new(Network::new(options));
         Self(Arc::new(Inner {
-            transports: Transports::new(options),
-            hosts: Hosts::new(options.concurrency.per_host),
+            hosts: Hosts::new(options.concurrency.per_host, Arc::clone(&network)),
+            network,
             total: Gate::new(options.concurrency.total),
             retries: options.retries,
             observer: options.observer.clone(),
@@ -163,7 +156,7 @@ enum Attempt {
 impl Inner {
     /// Ask one origin, again and again while that makes sense and there is time.
     async fn ask(&self, hop: &Hop, request: &Request<'_>) -> Result<Response, Error> {
-        self.transports.check(&hop.origin)?;
+        self.network.targets.check(&hop.origin)?;
         let host = self.hosts.state(&hop.origin);
         let mut failures = 0;
         loop {
@@ -200,7 +193,14 @@ impl Inner {
             Ok(places) => places,
             Err(error) => return Attempt::Final(Err(error)),
         };
-        let result = self.exchange(host, hop, request).await;
+        let sending = Sending {
+            host,
+            hop,
+            request,
+            observer: self.observer.as_ref(),
+            sent: &self.sent,
+        };
+        let result = sending.exchange().await;
         match result {
             Ok(response) => sort(host, response),
             Err(error @ (Error::Connect { .. } | Error::Broken { .. })) => Attempt::Passing {
@@ -210,67 +210,6 @@ impl Inner {
             Err(error) => Attempt::Final(Err(error)),
         }
     }
-
-    /// Send once and read the answer to its end.
-    async fn exchange(
-        &self,
-        host: &HostState,
-        hop: &Hop,
-        request: &Request<'_>,
-    ) -> Result<Response, Error> {
-        let client = self.transports.to(&hop.origin)?;
-        let mut message = match request.method {
-            Method::Get => client.get(hop.url.clone()),
-            Method::Post => client.post(hop.url.clone()).body(request.body.bytes()),
-        };
-        message = message.headers(headers(request, hop));
-        self.sent.fetch_add(1, Ordering::Relaxed);
-        if let Some(counter) = request.counter {
-            counter.fetch_add(1, Ordering::Relaxed);
-        }
-        let watch = Watch::new(self.observer.as_ref(), host.authority(), request.kind);
-        let head = request.deadline.bound(message.send()).await;
-        let head = head
-            .map_err(|_| host.timeout(Phase::Answer))
-            .and_then(|head| head.map_err(|error| transport_error(host.authority(), &error)));
-        watch.ended(match &head {
-            Ok(answer) => Outcome::Status(answer.status().as_u16()),
-            Err(error) => Outcome::of_error(error),
-        });
-        let mut answer = head?;
-        let status = answer.status();
-        let body = if status.is_success() {
-            read(host, &mut answer, request).await?
-        } else if repeatable(status) {
-            Bytes::new() // whatever it says, it is asked again; the connection is given up for that
-        } else {
-            explanation(host, &mut answer, request.deadline).await?
-        };
-        Ok(Response {
-            status,
-            headers: std::mem::take(answer.headers_mut()),
-            body,
-            url: hop.url.clone(),
-        })
-    }
-}
-
-fn headers(request: &Request<'_>, hop: &Hop) -> HeaderMap {
-    let mut headers = request.headers.clone();
-    headers.remove(AUTHORIZATION); // one door for credentials
-    if request.method == Method::Post {
-        let form = HeaderValue::from_static("application/x-www-form-urlencoded");
-        headers.insert(CONTENT_TYPE, form);
-    }
-    if let Some(authorization) = &hop.authorization {
-        headers.insert(AUTHORIZATION, authorization.value());
-    }
-    headers
-}
-
-/// 502, 503, 504: somebody in front of the service says that it is away.
-fn repeatable(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 502..=504)
 }
 
 fn sort(host: &HostState, response: Response) -> Attempt {
@@ -292,63 +231,4 @@ fn sort(host: &HostState, response: Response) -> Attempt {
     }
     host.answered();
     Attempt::Final(Ok(response))
-}
-
-/// The body, or an error as soon as it is known to be larger than the limit.
-async fn read(
-    host: &HostState,
-    answer: &mut reqwest::Response,
-    request: &Request<'_>,
-) -> Result<Bytes, Error> {
-    let too_large = || Error::TooLarge {
-        host: host.authority().to_owned(),
-        limit: request.limit,
-    };
-    let announced = answer.content_length().unwrap_or(0);
-    if announced > request.limit.bytes {
-        return Err(too_large());
-    }
-    let mut body = BytesMut::with_capacity(usize::try_from(announced.min(RESERVED)).unwrap_or(0));
-    while let Some(chunk) = chunk(host, answer, request.deadline).await? {
-        let size = u64::try_from(body.len().saturating_add(chunk.len())).unwrap_or(u64::MAX);
-        if size > request.limit.bytes {
-            return Err(too_large());
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body.freeze())
-}
-
-/// The beginning of a body that explains a failure. If it cannot be read the status still counts.
-async fn explanation(
-    host: &HostState,
-    answer: &mut reqwest::Response,
-    deadline: Deadline,
-) -> Result<Bytes, Error> {
-    let most = usize::try_from(ERROR_BODY).unwrap_or(0);
-    let mut body = BytesMut::new();
-    loop {
-        match chunk(host, answer, deadline).await {
-            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Err(error @ Error::Timeout { .. }) => return Err(error),
-            Ok(None) | Err(_) => break,
-        }
-        if body.len() >= most {
-            body.truncate(most);
-            break;
-        }
-    }
-    Ok(body.freeze())
-}
-
-async fn chunk(
-    host: &HostState,
-    answer: &mut reqwest::Response,
-    deadline: Deadline,
-) -> Result<Option<Bytes>, Error> {
-    deadline
-        .bound(answer.chunk())
-        .await
-        .map_err(|_| host.timeout(Phase::Body))?
-        .map_err(|error| transport_error(host.authority(), &error))
 }

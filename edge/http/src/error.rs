@@ -5,7 +5,6 @@ use std::io;
 use std::time::Duration;
 
 use crate::Limit;
-use crate::targets::Danger;
 
 /// What was being waited for when the deadline passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,6 +159,14 @@ impl Cause {
         }
     }
 
+    /// A cause that no layer below has a word for.
+    pub(crate) fn text(text: &str) -> Self {
+        Self {
+            text: text.to_owned(),
+            io: None,
+        }
+    }
+
     /// The kind of I/O error at the bottom, if there was one.
     pub fn io(&self) -> Option<io::ErrorKind> {
         self.io
@@ -193,22 +200,11 @@ fn behind<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError +
     }
 }
 
-/// Sort what the transport says while connecting, sending or reading.
-pub(crate) fn transport(host: &str, error: &reqwest::Error) -> Error {
-    let host = host.to_owned();
-    if let Some(danger) = chain(error).find_map(<dyn StdError>::downcast_ref::<Danger>) {
-        let reason = danger.name();
-        return Error::TargetRefused { host, reason };
-    }
-    let source = Cause::of(error);
-    if chain(error).any(<dyn StdError>::is::<rustls::Error>) {
-        Error::Tls { host, source }
-    } else if error.is_connect() {
-        Error::Connect { host, source }
-    } else if error.is_builder() {
-        Error::Setup { source }
-    } else {
-        Error::Broken { host, source }
+/// What is said of an answer that ended early, or is none of HTTP.
+pub(crate) fn broken(host: &str, error: &hyper::Error) -> Error {
+    Error::Broken {
+        host: host.to_owned(),
+        source: Cause::of(error),
     }
 }
 

@@ -1,12 +1,16 @@
-//! What is remembered of each host: how many requests it bears, and whether it asked for a pause.
+//! What is remembered of each host: its connections, how many requests it bears, and whether it asked for a pause.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use http::HeaderValue;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
+use crate::dial::{Dialer, Network};
+use crate::pool::Pool;
+use crate::proxy::Proxy;
 use crate::{Deadline, Error, Origin, Phase};
 
 /// How many hosts are remembered. Whoever names images names hosts, so there must be an end; idle ones go first.
@@ -38,13 +42,15 @@ impl Default for Concurrency {
 #[derive(Debug)]
 pub(crate) struct Hosts {
     per_host: usize,
+    network: Arc<Network>,
     known: Mutex<HashMap<Origin, Arc<HostState>>>,
 }
 
 impl Hosts {
-    pub(crate) fn new(per_host: usize) -> Self {
+    pub(crate) fn new(per_host: usize, network: Arc<Network>) -> Self {
         Self {
             per_host,
+            network,
             known: Mutex::default(),
         }
     }
@@ -61,7 +67,8 @@ impl Hosts {
         if known.len() >= MOST_HOSTS {
             known.clear(); // all are busy or paused: callers keep their own state alive, newcomers start afresh
         }
-        let state = Arc::new(HostState::new(origin.authority(), self.per_host));
+        let state = HostState::new(origin, self.per_host, Arc::clone(&self.network));
+        let state = Arc::new(state);
         known.insert(origin.clone(), Arc::clone(&state));
         state
     }
@@ -71,14 +78,29 @@ impl Hosts {
 #[derive(Debug)]
 pub(crate) struct HostState {
     authority: String,
+    /// The host as messages name it: without the port that goes without saying.
+    name: HeaderValue,
+    network: Arc<Network>,
+    dialer: Arc<Dialer>,
+    pool: Arc<Pool>,
     gate: Gate,
     paused_until: Mutex<Option<Instant>>,
 }
 
 impl HostState {
-    fn new(authority: String, most: usize) -> Self {
+    fn new(origin: &Origin, most: usize, network: Arc<Network>) -> Self {
+        let dialer = Arc::new(Dialer::new(Arc::clone(&network), origin.clone()));
+        let dialing = Arc::clone(&dialer);
+        let pool = Pool::new(origin.is_secure(), move || {
+            let dialer = Arc::clone(&dialing);
+            Box::pin(async move { dialer.dial().await })
+        });
         Self {
-            authority,
+            authority: origin.authority(),
+            name: origin.name(),
+            network,
+            dialer,
+            pool: Arc::new(pool),
             gate: Gate::new(most),
             paused_until: Mutex::new(None),
         }
@@ -87,6 +109,22 @@ impl HostState {
     /// `host:port`.
     pub(crate) fn authority(&self) -> &str {
         &self.authority
+    }
+
+    pub(crate) fn name(&self) -> &HeaderValue {
+        &self.name
+    }
+
+    pub(crate) fn user_agent(&self) -> Option<&HeaderValue> {
+        self.network.user_agent.as_ref()
+    }
+
+    pub(crate) fn forwarding_proxy(&self) -> Option<&Proxy> {
+        self.dialer.forwarding_proxy()
+    }
+
+    pub(crate) fn pool(&self) -> &Arc<Pool> {
+        &self.pool
     }
 
     fn is_paused(&self) -> bool {
@@ -233,6 +271,10 @@ mod tests {
 
     use super::*;
 
+    fn hosts(per_host: usize) -> Hosts {
+        Hosts::new(per_host, Arc::new(Network::new(&crate::Options::default())))
+    }
+
     fn free(gate: &Gate) -> usize {
         let mut passes = Vec::new();
         while let Some(pass) = gate.enter().now_or_never() {
@@ -279,7 +321,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn one_pause_per_host_and_one_halving() {
         let origin = Origin::of(&Url::parse("https://a.example/").unwrap()).unwrap();
-        let hosts = Hosts::new(8);
+        let hosts = hosts(8);
         let state = hosts.state(&origin);
         for _ in 0..5 {
             state.rate_limited(Duration::from_secs(3));
@@ -315,7 +357,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_pause_beyond_the_patience_fails_at_once() {
         let origin = Origin::of(&Url::parse("https://a.example/").unwrap()).unwrap();
-        let state = Hosts::new(8).state(&origin);
+        let state = hosts(8).state(&origin);
         state.rate_limited(Duration::from_secs(3));
         let start = Instant::now();
         let deadline = Deadline::after(Duration::from_secs(9));
@@ -330,7 +372,7 @@ mod tests {
 
     #[test]
     fn hosts_are_forgotten_before_memory_runs_out() {
-        let hosts = Hosts::new(1);
+        let hosts = hosts(1);
         let origin = |number: usize| {
             Origin::of(&Url::parse(&format!("https://h{number}.example/")).unwrap()).unwrap()
         };

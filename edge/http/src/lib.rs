@@ -5,17 +5,21 @@
 //! callers. Nothing here knows what a registry or a signature is.
 
 mod client;
+mod connection;
 mod deadline;
+mod dial;
 mod error;
 mod hosts;
 mod lookup;
 mod observer;
+mod pool;
+mod proxy;
 mod redirect;
 mod request;
 mod retry;
+mod send;
 mod targets;
 mod tls;
-mod transport;
 
 pub use client::{Client, Options};
 pub use deadline::{Deadline, Passed};
@@ -23,9 +27,9 @@ pub use error::{Cause, Error, Phase};
 pub use hosts::Concurrency;
 pub use lookup::{Addresses, Lookup};
 pub use observer::{Exchange, Observer, Outcome};
+pub use proxy::Proxies;
 pub use redirect::Origin;
 pub use request::{Authorization, Body, Limit, Method, Request, Response};
 pub use retry::Retries;
 pub use targets::Targets;
 pub use tls::{Certificates, CertificatesError, install_crypto_provider};
-pub use transport::Proxies;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use http::header::LOCATION;
+use http::header::{HeaderValue, LOCATION};
 use url::{Host, Url};
 
 use crate::{Error, Response};
@@ -59,6 +59,25 @@ impl Origin {
 
     pub(crate) fn host(&self) -> &Host {
         &self.host
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The host as messages name it (RFC 9110 section 7.2): with the port, unless that is the scheme's own.
+    pub(crate) fn name(&self) -> HeaderValue {
+        let own = matches!(
+            (self.scheme.as_str(), self.port),
+            ("https", 443) | ("http", 80)
+        );
+        let name = if own {
+            self.host.to_string()
+        } else {
+            self.authority()
+        };
+        // The parser of URLs leaves nothing in a host that a header could not hold.
+        HeaderValue::from_str(&name).unwrap_or_else(|_| HeaderValue::from_static(""))
     }
 
     /// `host:port`, the port always written.

@@ -1,10 +1,15 @@
-//! Whom to trust on the way: the crypto provider and extra certificate authorities.
+//! Whom to trust on the way: the crypto provider, the system's and extra certificate authorities.
 
-use std::sync::Once;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, Once};
 
-use rustls::RootCertStore;
+use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::{self, PemObject};
+
+use crate::Error;
+use crate::error::Cause;
+use crate::hosts::lock;
 
 /// Make aws-lc-rs the TLS cryptography of this process. May be called any number of times, from anywhere; building a
 /// [`Client`](crate::Client) does it too.
@@ -79,9 +84,9 @@ impl Certificates {
         Ok(Self(certificates))
     }
 
-    /// The certificates in DER, in the order of the text.
-    pub(crate) fn der(&self) -> impl Iterator<Item = &[u8]> {
-        self.0.iter().map(AsRef::as_ref)
+    /// The certificates, in the order of the text.
+    fn iter(&self) -> impl Iterator<Item = &CertificateDer<'static>> {
+        self.0.iter()
     }
 }
 
@@ -89,6 +94,113 @@ impl std::fmt::Debug for Certificates {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Certificates([{}])", self.0.len())
     }
+}
+
+/// Whom a client trusts, for all hosts and for single ones. Nothing is read before a TLS connection is needed, so that
+/// images without certificate authorities can still ask plain registries.
+#[derive(Debug, Clone)]
+pub(crate) struct Trust(Arc<Trusted>);
+
+#[derive(Debug)]
+struct Trusted {
+    all: Option<Certificates>,
+    of_host: HashMap<String, Certificates>,
+    built: Mutex<Built>,
+}
+
+#[derive(Debug, Default)]
+struct Built {
+    system: Option<Arc<RootCertStore>>,
+    /// By the host that has authorities of its own, and whether HTTP/2 is offered.
+    configs: HashMap<(Option<String>, bool), Arc<ClientConfig>>,
+}
+
+impl Trust {
+    pub(crate) fn new(all: Option<Certificates>, of_host: HashMap<String, Certificates>) -> Self {
+        install_crypto_provider();
+        let built = Mutex::default();
+        Self(Arc::new(Trusted {
+            all,
+            of_host,
+            built,
+        }))
+    }
+
+    /// How to speak TLS with `host` (`host:port`): with `http2` offered, or HTTP/1.1 alone.
+    pub(crate) async fn config(&self, host: &str, http2: bool) -> Result<Arc<ClientConfig>, Error> {
+        let own = self.0.of_host.contains_key(host).then(|| host.to_owned());
+        let key = (own, http2);
+        if let Some(config) = lock(&self.0.built).configs.get(&key) {
+            return Ok(Arc::clone(config));
+        }
+        // Reading the system's authorities takes milliseconds.
+        let (trusted, host) = (Arc::clone(&self.0), host.to_owned());
+        let building = tokio::task::spawn_blocking(move || trusted.build(key, &host));
+        building.await.map_err(|error| Error::Setup {
+            source: Cause::of(&error),
+        })?
+    }
+}
+
+impl Trusted {
+    fn build(&self, key: (Option<String>, bool), host: &str) -> Result<Arc<ClientConfig>, Error> {
+        let mut built = lock(&self.built);
+        if let Some(config) = built.configs.get(&key) {
+            return Ok(Arc::clone(config));
+        }
+        let unusable = |error: rustls::Error| Error::NoAuthorities {
+            host: host.to_owned(),
+            source: Cause::of(&error),
+        };
+        let system = Arc::clone(built.system.get_or_insert_with(|| Arc::new(of_system())));
+        let mut roots = RootCertStore::clone(&system);
+        let own = key.0.as_ref().and_then(|own| self.of_host.get(own));
+        for certificate in [self.all.as_ref(), own]
+            .into_iter()
+            .flatten()
+            .flat_map(Certificates::iter)
+        {
+            roots.add(certificate.clone()).map_err(unusable)?;
+        }
+        if roots.is_empty() {
+            built.system = None; // there may be some the next time
+            return Err(Error::NoAuthorities {
+                host: host.to_owned(),
+                source: Cause::text("the system has no certificate authorities"),
+            });
+        }
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| Error::Setup {
+                source: Cause::of(&error),
+            })?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        if key.1 {
+            config.alpn_protocols.insert(0, b"h2".to_vec());
+        }
+        let config = Arc::new(config);
+        built.configs.insert(key, Arc::clone(&config));
+        Ok(config)
+    }
+}
+
+/// The certificate authorities of the system. What cannot be read is left out: it makes connections fail, never succeed.
+fn of_system() -> RootCertStore {
+    let found = rustls_native_certs::load_native_certs();
+    for error in &found.errors {
+        tracing::debug!(%error, "certificate authorities of the system");
+    }
+    let mut roots = RootCertStore::empty();
+    let (_, unusable) = roots.add_parsable_certificates(found.certs);
+    tracing::debug!(
+        usable = roots.len(),
+        unusable,
+        "certificate authorities of the system"
+    );
+    roots
 }
 
 #[cfg(test)]
