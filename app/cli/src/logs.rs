@@ -76,12 +76,8 @@ impl ServerLog {
 pub(crate) fn tell_defects() {
     std::panic::set_hook(Box::new(|info| {
         let payload = info.payload_as_str().unwrap_or("no message");
-        match info.location() {
-            Some(place) => {
-                tracing::error!(%place, "this is a defect, please report it: {payload}");
-            }
-            None => tracing::error!("this is a defect, please report it: {payload}"),
-        }
+        let place = info.location().map(tracing::field::display);
+        tracing::error!(place, "this is a defect, please report it: {payload}");
     }));
 }
 

@@ -15,8 +15,8 @@ use ratify_config::{Environment, LoadOptions};
 use ratify_engine::{Dispatcher, DispatcherOptions};
 use ratify_http::{Exchange, Observer, Outcome};
 use ratify_server::{
-    Arrival, Bound, Configuration, Face, Health, Metrics, RequestLimits, Server, ServerOptions,
-    Service, Services, StartError,
+    Addresses, Arrival, Bound, Configuration, Face, Health, Metrics, RequestLimits, Server,
+    ServerOptions, Service, Services, StartError, TlsPaths,
 };
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -56,7 +56,9 @@ pub(crate) async fn serve(args: &Serve, debug: bool) -> Result<Status, Error> {
         return Ok(Status::Done);
     };
     let dispatcher = dispatcher(settings.dispatcher, &metrics);
+    let clients = Clients::of(&options);
     let bound = bind(options, settings.health_is_default).await?;
+    clients.warn(&bound);
     tell(&bound, &metrics, &health);
     let services = Services {
         admission: admission(follower.current(), &dispatcher, &metrics),
@@ -65,6 +67,7 @@ pub(crate) async fn serve(args: &Serve, debug: bool) -> Result<Status, Error> {
     };
     let server = bound.start(services);
     health.listening();
+    tell_pages(server.addresses());
     let stop = CancellationToken::new();
     let following = tokio::spawn(follower.follow(files, stop.clone()));
     let ended = run(server, following, &mut signals, &health, &stop).await;
@@ -127,6 +130,45 @@ async fn bind(mut options: ServerOptions, health_is_default: bool) -> Result<Bou
     }
 }
 
+/// Who may ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Clients {
+    /// Whoever has a certificate.
+    Known,
+    /// Everybody, over TLS.
+    Everybody,
+    /// Everybody, and whoever is on the way can change the answer.
+    Unprotected,
+}
+
+impl Clients {
+    fn of(options: &ServerOptions) -> Self {
+        match &options.tls {
+            None => Self::Unprotected,
+            Some(TlsPaths {
+                client_ca: None, ..
+            }) => Self::Everybody,
+            Some(_) => Self::Known,
+        }
+    }
+
+    /// Say what is open to others than this machine (V D-15).
+    fn warn(self, bound: &Bound) {
+        if bound.addresses().admission.ip().is_loopback() {
+            return;
+        }
+        match self {
+            Self::Known => {}
+            Self::Everybody => tracing::warn!(
+                "without `--ca-cert-file` the server answers every client that reaches it"
+            ),
+            Self::Unprotected => tracing::warn!(
+                "without `--cert-dir` the server speaks plain HTTP: whoever is between it and Gatekeeper can turn a denial into an admission"
+            ),
+        }
+    }
+}
+
 /// Let health and metrics know how TLS and connections are doing.
 fn tell(bound: &Bound, metrics: &Metrics, health: &Health) {
     metrics.follow_connections(&bound.connections());
@@ -159,6 +201,15 @@ fn page<T: Send + Sync + 'static>(
     let of = Arc::clone(of);
     move |request: Request<Incoming>, _: Arrival| {
         std::future::ready(answer(&of, request.method(), request.uri().path()))
+    }
+}
+
+fn tell_pages(addresses: Addresses) {
+    if let Some(health) = addresses.health {
+        tracing::info!("serving health at {health}");
+    }
+    if let Some(metrics) = addresses.metrics {
+        tracing::info!("serving metrics at {metrics}");
     }
 }
 

@@ -4,7 +4,6 @@
 //! whether images may run must not stop because a log collector has.
 
 use std::io::Write;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::{io, mem, thread};
@@ -29,7 +28,6 @@ struct Shared {
     work: Condvar,
     /// The writer is done, for good.
     done: Condvar,
-    lost: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -63,18 +61,12 @@ impl Queue {
             || waiting.bytes.len().saturating_add(line.len()) > MOST_BYTES
         {
             waiting.lost += 1;
-            self.0.lost.fetch_add(1, Ordering::Relaxed);
             return;
         }
         waiting.bytes.extend_from_slice(line);
         waiting.lines += 1;
         drop(waiting);
         self.0.work.notify_one();
-    }
-
-    /// How many lines were lost since the process began.
-    pub(crate) fn lost(&self) -> u64 {
-        self.0.lost.load(Ordering::Relaxed)
     }
 
     /// Write what waits, at most for two seconds, and end the thread. Lines that come later are lost.
@@ -198,7 +190,7 @@ mod tests {
         for _ in 0..MOST_LINES + 7 {
             queue.push(b"x\n");
         }
-        assert_eq!(queue.lost(), 7);
+        assert_eq!(queue.0.lock().lost, 7);
         drop(open);
         queue.close();
         let written = String::from_utf8(written.lock().unwrap().clone()).unwrap();
@@ -225,9 +217,9 @@ mod tests {
         let large = vec![b'x'; MOST_BYTES / 2];
         queue.push(&large);
         queue.push(&large);
-        assert_eq!(queue.lost(), 0);
+        assert_eq!(queue.0.lock().lost, 0);
         queue.push(b"x");
-        assert_eq!(queue.lost(), 1);
+        assert_eq!(queue.0.lock().lost, 1);
     }
 
     #[test]

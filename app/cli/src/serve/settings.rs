@@ -61,7 +61,7 @@ impl Settings {
                 cache,
                 ..DispatcherOptions::default()
             },
-            server: server(args, &mut warnings)?,
+            server: server(args)?,
             health_is_default: args.health_port.is_none(),
             warnings,
         })
@@ -110,22 +110,12 @@ fn cache(args: &Serve, warnings: &mut Vec<String>) -> Result<Option<CacheOptions
     }))
 }
 
-fn server(args: &Serve, warnings: &mut Vec<String>) -> Result<Option<ServerOptions>, Error> {
+fn server(args: &Serve) -> Result<Option<ServerOptions>, Error> {
     let tls = tls(args)?;
     let metrics = metrics(args)?;
     let Some(address) = args.http.0.clone() else {
         return Ok(None);
     };
-    match &tls {
-        None => warnings.push(
-            "without `--cert-dir` the server speaks plain HTTP: whoever can change what is on the network can admit images"
-                .to_owned(),
-        ),
-        Some(TlsPaths { client_ca: None, .. }) => warnings.push(
-            "without `--ca-cert-file` the server answers every client".to_owned(),
-        ),
-        Some(_) => {}
-    }
     let health = match &args.health_port {
         None => Some(Address::all_interfaces(HEALTH_PORT)),
         Some(listen) => listen.0.clone(),
@@ -239,7 +229,6 @@ mod tests {
         let server = plain.server.unwrap();
         assert_eq!(server.health.unwrap().to_string(), ":9099");
         assert!(server.metrics.is_none() && server.tls.is_none());
-        assert_eq!(plain.warnings.len(), 1, "plain HTTP");
         let off = settings(" --http :6001 --health-port=").unwrap();
         assert!(off.server.unwrap().health.is_none());
     }
@@ -262,8 +251,6 @@ mod tests {
             assert!(settings.warnings[0].starts_with(warning), "{settings:?}");
         }
         assert_eq!(settings(" --cache-type dapr").unwrap().warnings, [""; 0]);
-        let open = settings(" --http :1 --cert-dir /tls").unwrap();
-        assert!(open.warnings[0].contains("--ca-cert-file"), "{open:?}");
     }
 
     #[test]

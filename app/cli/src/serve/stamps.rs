@@ -239,7 +239,8 @@ mod tests {
 
     #[test]
     fn every_change_in_a_folder_is_seen() {
-        let changes: [(&str, fn(&Path)); 4] = [
+        type Edit = fn(&Path);
+        let changes: [(&str, Edit); 4] = [
             ("changed", |folder| write(folder, "watched/inner/file", "b")),
             ("added", |folder| write(folder, "watched/inner/other", "b")),
             ("removed", |folder| {

@@ -11,4 +11,5 @@ mod inputs;
 mod logs;
 mod referrer;
 mod rig;
+mod serve;
 mod verify;
