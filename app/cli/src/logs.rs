@@ -86,6 +86,11 @@ pub(crate) fn tell_defects() {
 pub(crate) struct Formatting(CurrentShape);
 
 impl Formatting {
+    #[cfg(test)]
+    pub(crate) fn new(formatter: Formatter) -> Self {
+        Self(CurrentShape::new(shape(formatter)))
+    }
+
     /// Write as `formatter` says from now on.
     pub(crate) fn follow(&self, formatter: Formatter) {
         self.0.set(shape(formatter));

@@ -265,3 +265,6 @@ fn timeouts(loaded: &Loaded) -> Timeouts {
         mutation: loaded.timeouts.mutation,
     }
 }
+
+#[cfg(test)]
+mod tests;
