@@ -27,9 +27,11 @@ const TIDY: Duration = Duration::from_secs(11);
 /// most attempts to connect at once to a host that never answered.
 const EAGER: usize = 8;
 /// How long requests may wait for one of the connections that stand, as far as can be reckoned.
-const NOTICEABLE: Duration = Duration::from_millis(2);
-/// How long a request waits until the reckoning is not believed any more.
+const NOTICEABLE: Duration = Duration::from_millis(5);
+/// How long a request waits until the reckoning is not believed any more: not all answers are as fast as the fastest.
 const TOO_LONG: Duration = Duration::from_millis(20);
+/// How late a timer of this process may be for it to be idle enough that the host is what makes requests wait.
+const PUNCTUAL: Duration = Duration::from_millis(3);
 /// How often the reckoning is done while requests wait.
 const PACE: Duration = Duration::from_millis(1);
 /// How long the fastest answer counts. A host may become slower.
@@ -238,7 +240,7 @@ impl Pool {
                 usize::from(state.dialing == 0)
             } else {
                 let standing = self.open.load(Ordering::Relaxed) + state.dialing;
-                let target = EAGER.max(state.reckoned(standing));
+                let target = EAGER.max(state.reckoned());
                 target.saturating_sub(standing).min(wanted)
             };
             (0..more).for_each(|_| self.dial(state));
@@ -381,13 +383,9 @@ impl State {
     /// How many connections it takes for those who wait not to wait noticeably: each connection carries so many requests
     /// in that time as the fastest answer allows. (An average would not do. It grows with the load of this machine, which
     /// more connections only make worse.)
-    fn reckoned(&self, standing: usize) -> usize {
+    fn reckoned(&self) -> usize {
         if self.protocol.is_none() {
             return 0;
-        }
-        let oldest = self.waiting.front();
-        if oldest.is_some_and(|oldest| oldest.since.elapsed() > TOO_LONG) {
-            return standing.saturating_mul(2);
         }
         let answer = match (self.fastest, self.first_sent) {
             (Some((fastest, _)), _) => fastest,
@@ -397,6 +395,11 @@ impl State {
         let waiting = u128::try_from(self.waiting.len()).unwrap_or(u128::MAX);
         let work = answer.as_micros().saturating_mul(waiting);
         usize::try_from(work / NOTICEABLE.as_micros()).unwrap_or(usize::MAX)
+    }
+
+    fn waits_too_long(&self) -> bool {
+        let oldest = self.waiting.front();
+        oldest.is_some_and(|oldest| oldest.since.elapsed() > TOO_LONG)
     }
 
     fn is_paused(&self) -> bool {
@@ -449,10 +452,17 @@ async fn pace(pool: Arc<Pool>) {
     loop {
         let until = lock(&pool.state).not_before;
         let soon = Instant::now() + PACE;
-        tokio::time::sleep_until(until.map_or(soon, |until| until.max(soon))).await;
+        let next = until.map_or(soon, |until| until.max(soon));
+        tokio::time::sleep_until(next).await;
+        let punctual = next.elapsed() < PUNCTUAL;
         let mut state = lock(&pool.state);
         state.waiting.retain(|waiting| !waiting.sender.is_closed());
         pool.provide(&mut state);
+        let known = state.protocol.is_some() && !pool.is_sharing(&state);
+        if known && punctual && state.waits_too_long() && !state.is_paused() {
+            let wanted = state.waiting.len().saturating_sub(state.dialing);
+            (0..wanted.min(EAGER)).for_each(|_| pool.dial(&mut state));
+        }
         if state.waiting.len() <= state.dialing {
             state.pacing = false;
             return;
