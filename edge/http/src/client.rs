@@ -12,7 +12,7 @@ use crate::dial::Network;
 use crate::hosts::{Gate, HostState, Hosts};
 use crate::redirect::{self, MOST_REDIRECTS};
 use crate::request::Method;
-use crate::retry::retry_after;
+use crate::retry::{Failures, retry_after};
 use crate::send::{Sending, repeatable};
 use crate::{
     Authorization, Certificates, Concurrency, Error, Lookup, Observer, Origin, Phase, Proxies,
@@ -158,7 +158,7 @@ impl Inner {
     async fn ask(&self, hop: &Hop, request: &Request<'_>) -> Result<Response, Error> {
         self.network.targets.check(&hop.origin)?;
         let host = self.hosts.state(&hop.origin);
-        let mut failures = 0;
+        let mut failures = Failures::default();
         loop {
             let outcome = self.attempt(&host, hop, request).await;
             let (otherwise, asked) = match outcome {
@@ -168,16 +168,16 @@ impl Inner {
                     retry_after,
                 } => (otherwise, retry_after),
             };
-            failures += 1;
-            let wait = asked.unwrap_or_else(|| self.retries.wait(failures));
+            failures.add(host.answers());
+            let wait = asked.unwrap_or_else(|| self.retries.wait(failures.in_a_row()));
             if matches!(otherwise, Err(Error::RateLimited { .. })) {
                 host.rate_limited(wait);
             }
-            let may_repeat = request.method == Method::Get && failures <= self.retries.most;
+            let may_repeat = request.method == Method::Get && self.retries.allow(failures);
             if !may_repeat || !request.deadline.allows(wait) {
                 return otherwise;
             }
-            tracing::debug!(host = host.authority(), failures, ?wait, "asking again");
+            tracing::debug!(host = host.authority(), ?failures, ?wait, "asking again");
             tokio::time::sleep(wait).await;
         }
     }

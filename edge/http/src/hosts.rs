@@ -1,6 +1,7 @@
 //! What is remembered of each host: its connections, how many requests it bears, and whether it asked for a pause.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -85,6 +86,8 @@ pub(crate) struct HostState {
     pool: Arc<Pool>,
     gate: Gate,
     paused_until: Mutex<Option<Instant>>,
+    /// Answers that were no failure.
+    answers: AtomicU64,
 }
 
 impl HostState {
@@ -103,6 +106,7 @@ impl HostState {
             pool: Arc::new(pool),
             gate: Gate::new(most),
             paused_until: Mutex::new(None),
+            answers: AtomicU64::new(0),
         }
     }
 
@@ -175,7 +179,13 @@ impl HostState {
 
     /// The host gave an answer: it bears what it is asked, and one request more.
     pub(crate) fn answered(&self) {
+        self.answers.fetch_add(1, Ordering::Relaxed);
         self.gate.grow();
+    }
+
+    /// How many answers it gave, to anybody.
+    pub(crate) fn answers(&self) -> u64 {
+        self.answers.load(Ordering::Relaxed)
     }
 
     pub(crate) fn timeout(&self, phase: Phase) -> Error {

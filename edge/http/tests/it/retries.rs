@@ -40,6 +40,53 @@ async fn a_503_that_stays_is_the_answer_after_four_requests() {
 }
 
 #[tokio::test]
+async fn a_host_that_refuses_every_third_request_answers_every_question() {
+    for status in ["503 Service Unavailable", "429 Too Many Requests"] {
+        let server = Server::start(move |number, _| match number % 3 {
+            2 => response(status, "", ""),
+            _ => response("200 OK", "", "fine"),
+        })
+        .await;
+        let client = client();
+        let asked = (0..300).map(|_| client.send(get(&server, "/")));
+        for answer in futures::future::join_all(asked).await {
+            assert_eq!(&answer.unwrap().body[..], b"fine", "{status}");
+        }
+        let others = server.heads().len() - 300;
+        assert!((145..=152).contains(&others), "{others} were refused");
+    }
+}
+
+#[tokio::test]
+async fn a_question_that_alone_fails_is_given_up_after_eleven_requests() {
+    let server = Server::start(|_, head| {
+        if head.contains("/unlucky") {
+            response("503 Service Unavailable", "", "")
+        } else {
+            response("200 OK", "", "fine")
+        }
+    })
+    .await;
+    let client = client();
+    let others = async {
+        loop {
+            client.send(get(&server, "/lucky")).await.unwrap();
+        }
+    };
+    let status = tokio::select! {
+        answer = client.send(get(&server, "/unlucky")) => answer.unwrap().status.as_u16(),
+        () = others => unreachable!(),
+    };
+    assert_eq!(status, 503);
+    let heads = server.heads();
+    let unlucky = heads.iter().filter(|head| head.contains("/unlucky"));
+    assert!(
+        (5..=11).contains(&unlucky.count()),
+        "more often than where nobody is answered"
+    );
+}
+
+#[tokio::test]
 async fn a_500_and_a_403_are_answers() {
     for status in [
         "500 Internal Server Error",

@@ -148,6 +148,7 @@ pub(crate) fn options() -> Options {
     Options {
         retries: Retries {
             most: 3,
+            most_at_all: 10,
             base: Duration::from_millis(1),
             cap: Duration::from_millis(4),
         },

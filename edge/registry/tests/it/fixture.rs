@@ -127,6 +127,7 @@ pub(crate) fn options() -> Options {
     options.http.proxies = Proxies::Off;
     options.http.retries = Retries {
         most: 3,
+        most_at_all: 10,
         base: Duration::from_millis(1),
         cap: Duration::from_millis(4),
     };
