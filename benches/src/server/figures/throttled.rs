@@ -16,8 +16,18 @@ struct Plan {
     trouble: Trouble,
     runs: usize,
     expected: Expected,
-    /// Milliseconds; if `None`, as fast as Ratify 1.4.4.
-    goal: Option<f64>,
+    /// `executor.verificationRequestTimeout`.
+    timeout_ms: u64,
+    goal: Goal,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Goal {
+    AtMost(f64),
+    /// As fast as Ratify 1.4.4.
+    AsTheirs,
+    /// Only the verdict counts.
+    None,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,44 +40,42 @@ pub(super) fn measure(bench: &mut Bench) -> Vec<Row> {
     plans().iter().map(|plan| row(bench, plan)).collect()
 }
 
-fn plans() -> [Plan; 4] {
+fn plans() -> [Plan; 5] {
     let every_third = |status| Trouble::Every { nth: 3, status };
+    let allowed = |figure, images, status, runs, goal| Plan {
+        figure,
+        images,
+        trouble: every_third(status),
+        runs,
+        expected: Expected::Allowed,
+        timeout_ms: 60_000,
+        goal,
+    };
+    let never = |figure, timeout_ms, goal| Plan {
+        figure,
+        images: 1,
+        trouble: Trouble::Every {
+            nth: 1,
+            status: 429,
+        },
+        runs: 1,
+        expected: Expected::Undecided,
+        timeout_ms,
+        goal,
+    };
+    let (one, ten) = (
+        "429 to every 3rd request: 1 x 5",
+        "429 to every 3rd request: 10 x 5",
+    );
+    let in_time = "always 429: 1 x 5, time-out of 2,900 ms";
+    let patient = "always 429: 1 x 5, time-out of 60 s";
+    let failing = "503 to every 3rd request: 1 x 5";
     [
-        Plan {
-            figure: "429 to every 3rd request: 1 x 5",
-            images: 1,
-            trouble: every_third(429),
-            runs: 5,
-            expected: Expected::Allowed,
-            goal: Some(3_100.0),
-        },
-        Plan {
-            figure: "429 to every 3rd request: 10 x 5",
-            images: 10,
-            trouble: every_third(429),
-            runs: 5,
-            expected: Expected::Allowed,
-            goal: Some(5_000.0),
-        },
-        Plan {
-            figure: "always 429: 1 x 5 (undecided within the deadline of 2,900 ms)",
-            images: 1,
-            trouble: Trouble::Every {
-                nth: 1,
-                status: 429,
-            },
-            runs: 1,
-            expected: Expected::Undecided,
-            goal: Some(2_900.0),
-        },
-        Plan {
-            figure: "503 to every 3rd request: 1 x 5",
-            images: 1,
-            trouble: every_third(503),
-            runs: 5,
-            expected: Expected::Allowed,
-            goal: None,
-        },
+        allowed(one, 1, 429, 5, Goal::AtMost(3_100.0)),
+        allowed(ten, 10, 429, 3, Goal::AtMost(5_000.0)),
+        never(in_time, 2_900, Goal::AtMost(2_900.0)),
+        never(patient, 60_000, Goal::None),
+        allowed(failing, 1, 503, 5, Goal::AsTheirs),
     ]
 }
 
@@ -76,6 +84,7 @@ fn row(bench: &mut Bench, plan: &Plan) -> Row {
     scenario.behaviour.trouble = plan.trouble;
     scenario.behaviour.token = false;
     scenario.by_digest = true;
+    scenario.timeout_ms = plan.timeout_ms;
     let runs = bench.options.runs(plan.runs);
     let programs = bench.programs.clone();
     let gathered = bench.take_turns(runs, &programs, |bench, program| {
@@ -96,7 +105,11 @@ fn row(bench: &mut Bench, plan: &Plan) -> Row {
         Some(Cell::Said(value, ..)) => Some(*value),
         _ => None,
     };
-    row.goal = plan.goal.or(theirs);
+    row.goal = match plan.goal {
+        Goal::AtMost(most) => Some(most),
+        Goal::AsTheirs => theirs,
+        Goal::None => None,
+    };
     row.cells = cells;
     row
 }
