@@ -272,7 +272,7 @@ Examples:
   ratify demo
   ratify demo --keep")]
 pub(crate) struct Demo {
-    /// Leave the registry running and print commands to try on it, until Ctrl-C
+    /// Leave registry and server running and print commands to try on them, until Ctrl-C
     #[arg(long)]
     pub(crate) keep: bool,
     /// `json`, or `auto`: a table

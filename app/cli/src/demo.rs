@@ -1,30 +1,37 @@
-//! `ratify demo`: good and bad images, a registry on loopback, and the engine that `ratify verify` uses.
+//! `ratify demo`: good and bad images, a registry on loopback, the engine that `ratify verify` uses, and the server that
+//! Gatekeeper asks.
 //!
 //! Needs no configuration, no network and no tools, and reads nothing of the user's. It is also a self-test: it fails if
 //! any image gets another verdict than it should.
 
+mod answer;
 mod config;
+mod folder;
 mod images;
 mod keep;
+mod server;
 mod table;
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use ratify_config::{Environment, LoadOptions};
+use ratify_config::{Environment, Formatter, LoadOptions};
 use ratify_engine::{Engine, Report};
+use ratify_server::Configuration;
 use ratify_testkit::registry::Registry;
+use tracing::level_filters::LevelFilter;
 
 use crate::args::{Demo, DemoOutput};
 use crate::console::Console;
 use crate::error::{Error, Status};
-use crate::logs;
 use crate::render::json;
 use crate::wait::wait;
+use crate::{logs, serve};
 
+use folder::Folder;
 use images::{Case, World};
+use server::{Answered, DemoServer};
 
 /// How long one image may take. On loopback it takes milliseconds.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -54,40 +61,67 @@ pub(crate) async fn demo(console: &Console, args: &Demo, debug: bool) -> Result<
     };
     let registry = Registry::start().await.map_err(starting)?;
     let world = World::new(&registry, Timestamp::now());
-    let engine = engine(console, &world, debug)?;
+    let folder = Folder::create(&world)?;
+    // nothing but what went wrong: the server says much about images like these
+    logs::start_at(LevelFilter::ERROR, console, Formatter::Text, debug);
+    let engine = Engine::new(configuration(&world)?.snapshot);
     let rows = wait(
         console,
         || "judging the images".to_owned(),
         judge(&registry, &engine, &world),
     )
     .await?;
+    // a configuration of its own, so that it knows nothing of registry and images yet
+    let server = DemoServer::start(&folder, configuration(&world)?).await?;
+    let answered = wait(
+        console,
+        || "asking the server".to_owned(),
+        server.ask(&folder, &answer::question(&world.cases)),
+    )
+    .await??;
+    let told = begin.elapsed();
     match args.output {
         DemoOutput::Json => console.write(json(&table::rows(&rows)).as_bytes())?,
         DemoOutput::Auto => {
-            console.print(&table::page(
-                &registry.host(),
+            let width = console.width();
+            let kept = args.keep.then(|| folder.path());
+            console.print(&table::page(&registry.host(), &rows, told, width))?;
+            console.print(&answer::page(
+                server.address(),
+                kept,
+                &answered,
                 &rows,
-                begin.elapsed(),
-                console.width(),
+                width,
             ))?;
         }
     }
-    let wrong: Vec<_> = rows.iter().filter(|row| !row.is_as_expected()).collect();
-    if !wrong.is_empty() {
-        let images = wrong.iter().map(|row| row.case.name.to_owned()).collect();
-        return Err(Error::Demo { images });
-    }
+    check(&rows, &answered)?;
     if args.keep {
-        keep::keep(console, &registry, &world).await?;
+        keep::keep(console, &registry, &folder).await?;
     } else if args.output == DemoOutput::Auto {
         console.print(&table::next())?;
     }
+    server.stop().await;
     registry.stop().await;
+    folder.remove()?;
     Ok(Status::Done)
 }
 
-/// The engine, from the text of a configuration file, built as for `ratify verify`.
-fn engine(console: &Console, world: &World, debug: bool) -> Result<Engine, Error> {
+/// Every image got the verdict it was made for, from the engine and from the server.
+fn check(rows: &[Row], answered: &Answered) -> Result<(), Error> {
+    let wrong = rows.iter().filter(|row| !row.is_as_expected());
+    let mut images: Vec<String> = wrong.map(|row| row.case.name.to_owned()).collect();
+    images.extend(answer::differing(answered, rows));
+    images.dedup();
+    if images.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::Demo { images })
+    }
+}
+
+/// The configuration, from the text of a file, built as for `ratify verify` and `ratify serve`.
+fn configuration(world: &World) -> Result<Configuration, Error> {
     let body = config::with_root(&world.trusted_root());
     let options = LoadOptions {
         allow_loopback_http: true,
@@ -100,11 +134,7 @@ fn engine(console: &Console, world: &World, debug: bool) -> Result<Engine, Error
         &Environment::default(),
         &options,
     )?;
-    logs::start(console, loaded.formatter, debug);
-    for warning in &loaded.warnings {
-        tracing::warn!("{warning}");
-    }
-    Ok(Engine::new(Arc::new(loaded.snapshot)))
+    Ok(serve::configuration(loaded, 1))
 }
 
 /// Judge the images one after the other, so that times and counts are those of one image each.

@@ -141,6 +141,13 @@ pub(crate) enum Error {
         /// Which.
         images: Vec<String>,
     },
+    /// The server of the demo gave no answer.
+    #[cfg(feature = "demo")]
+    #[error("this is a defect, please report it: the demo's server gave no answer")]
+    DemoServer {
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// Ctrl-C.
     #[error("interrupted")]
     Interrupted,

@@ -29,7 +29,12 @@ const OURS: &str = "ratify";
 /// Start to log, for a command. `--debug` comes before the environment. v1.4's default is `info`; here it is `warning`,
 /// because a command that a person waits for should say only what that person must know.
 pub(crate) fn start(console: &Console, formatter: Formatter, debug: bool) {
-    let level = Level::read(debug, LevelFilter::WARN);
+    start_at(LevelFilter::WARN, console, formatter, debug);
+}
+
+/// The same with another level where nobody sets one.
+pub(crate) fn start_at(default: LevelFilter, console: &Console, formatter: Formatter, debug: bool) {
+    let level = Level::read(debug, default);
     let lines = Lines {
         shape: CurrentShape::new(shape(formatter)),
         sink: Sink::Console(console.clone()),

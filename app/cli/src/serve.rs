@@ -4,6 +4,9 @@ mod follow;
 mod settings;
 mod stamps;
 
+#[cfg(feature = "demo")]
+pub(crate) use follow::configuration;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -179,7 +182,7 @@ fn tell(bound: &Bound, metrics: &Metrics, health: &Health) {
 }
 
 /// What answers Gatekeeper.
-fn admission(
+pub(crate) fn admission(
     configuration: watch::Receiver<Arc<Configuration>>,
     dispatcher: &Arc<Dispatcher>,
     metrics: &Arc<Metrics>,
@@ -194,7 +197,7 @@ fn admission(
 }
 
 /// What answers whoever asks for a page that is there at once.
-fn page<T: Send + Sync + 'static>(
+pub(crate) fn page<T: Send + Sync + 'static>(
     of: &Arc<T>,
     answer: fn(&T, &Method, &str) -> Response<Full<Bytes>>,
 ) -> impl Service {

@@ -4,36 +4,21 @@ use std::path::Path;
 
 use ratify_testkit::registry::Registry;
 
-use super::config;
-use super::images::World;
+use super::folder::Folder;
 use crate::console::Console;
 use crate::error::Error;
 use crate::wait::StopSignals;
 
-/// Write a configuration, print commands, and wait for Ctrl-C. The configuration goes when this returns.
+/// Print commands, and wait for Ctrl-C.
 pub(crate) async fn keep(
     console: &Console,
     registry: &Registry,
-    world: &World,
+    folder: &Folder,
 ) -> Result<(), Error> {
-    let writing = |source| Error::System {
-        action: "write the demo's configuration",
-        source,
-    };
-    let directory = tempfile::Builder::new()
-        .prefix("ratify-demo-")
-        .tempdir()
-        .map_err(writing)?;
-    let root = directory.path().join("acme-root.pem");
-    let config = directory.path().join("config.json");
-    std::fs::write(&root, world.trusted_root()).map_err(writing)?;
-    std::fs::write(&config, config::with_root(&root.to_string_lossy())).map_err(writing)?;
-    console.print(&commands(directory.path(), &registry.host()))?;
-    StopSignals::listen()?.next().await;
-    directory.close().map_err(|source| Error::System {
-        action: "remove the demo's configuration",
-        source,
-    })
+    let mut signals = StopSignals::listen()?;
+    console.print(&commands(folder.path(), &registry.host()))?;
+    signals.next().await;
+    Ok(())
 }
 
 /// Commands to paste into another terminal.
@@ -41,7 +26,7 @@ fn commands(directory: &Path, host: &str) -> String {
     let (ratify, directory) = (super::program(), directory.display());
     format!(
         "
-The registry stays until Ctrl-C. In another terminal, try:
+Registry and server stay until Ctrl-C. In another terminal, try the command above, or:
 
   export RATIFY_CONFIG={directory}
   {ratify} verify -s {host}/signed-jws:v1

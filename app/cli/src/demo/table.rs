@@ -16,7 +16,7 @@ pub(crate) fn next() -> String {
     format!(
         "
 Next:
-  {ratify} demo --keep      leave the registry running and try commands on it
+  {ratify} demo --keep      leave registry and server running and try commands on them
   {ratify} verify --help    judge your own images
 "
     )
@@ -117,7 +117,7 @@ fn columns(image: &str, verdict: &str, code: &str, time: &str, requests: &str) -
 }
 
 /// `text` after `label`, all of it indented by two columns more than the table.
-fn hanging(label: &str, text: &str, width: usize) -> Vec<String> {
+pub(crate) fn hanging(label: &str, text: &str, width: usize) -> Vec<String> {
     let columns = label.chars().count();
     let rest = " ".repeat(columns);
     let lines = wrap(text, width.saturating_sub(columns + 2));

@@ -246,7 +246,7 @@ impl Follower {
 }
 
 /// What the server is told; what somebody should look at is logged.
-fn configuration(loaded: Loaded, generation: u64) -> Configuration {
+pub(crate) fn configuration(loaded: Loaded, generation: u64) -> Configuration {
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }

@@ -25,6 +25,10 @@ fn it_needs_nothing_and_fits_the_screen() {
         "✗ denied",
         "! could not tell",
         "SIGNATURE_INVALID",
+        "  curl --cacert ",
+        "https://127.0.0.1:",
+        "\"isSuccess\":true,\"code\":\"VERIFIED\"",
+        "\"systemError\": ",
         "ratify demo --keep ",
     ] {
         assert!(ran.stdout.contains(word), "no {word} in {}", ran.stdout);
@@ -73,9 +77,36 @@ fn every_image_gets_the_verdict_it_was_made_for() {
     );
 }
 
+/// What the printed `curl` would be answered: whether each of its images is admitted.
 #[cfg(unix)]
-#[test]
-fn keep_prints_commands_that_work_until_ctrl_c() {
+async fn ask_as_curl_does(command: &str) -> Vec<bool> {
+    let words: Vec<&str> = command.split_whitespace().collect();
+    let after = |flag: &str| {
+        let place = words.iter().position(|word| *word == flag).unwrap();
+        words[place + 1].to_owned()
+    };
+    let file = |flag: &str| std::fs::read(after(flag)).unwrap();
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let root = reqwest::Certificate::from_pem(&file("--cacert")).unwrap();
+    let identity = [file("--cert"), file("--key")].concat();
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .tls_certs_only([root])
+        .identity(reqwest::Identity::from_pem(&identity).unwrap())
+        .build()
+        .unwrap();
+    let url = words.iter().find(|word| word.starts_with("https://"));
+    let body = after("-d").trim_matches('\'').to_owned();
+    let answer = client.post(*url.unwrap()).body(body).send().await.unwrap();
+    let answer: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+    let items = answer["response"]["items"].as_array().unwrap();
+    let admitted = |item: &Value| item["value"]["isSuccess"].as_bool().unwrap();
+    items.iter().map(admitted).collect()
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn keep_prints_commands_that_work_until_ctrl_c() {
     let home = tempfile::tempdir().unwrap();
     let mut command = ratify_in(home.path(), &["demo", "--keep"]);
     let mut child = command
@@ -88,7 +119,12 @@ fn keep_prints_commands_that_work_until_ctrl_c() {
         .map(Result::unwrap);
     let mut config = String::new();
     let mut commands = Vec::new();
+    let mut curl = String::new();
     for line in lines {
+        if line.starts_with("  curl ") || curl.ends_with('\\') {
+            curl.truncate(curl.trim_end_matches('\\').len());
+            curl.push_str(&line);
+        }
         if let Some(directory) = line.strip_prefix("  export RATIFY_CONFIG=") {
             directory.clone_into(&mut config);
         } else if let Some(command) = line.strip_prefix("  ").filter(|_| !config.is_empty()) {
@@ -107,6 +143,7 @@ fn keep_prints_commands_that_work_until_ctrl_c() {
         let ran = run(command);
         assert_eq!(ran.status, Some(expected), "{line}: {ran:?}");
     }
+    assert_eq!(ask_as_curl_does(&curl).await, [true, false], "{curl}");
     interrupt(&child);
     assert_eq!(child.wait().unwrap().code(), Some(0));
     assert_eq!(

@@ -1,7 +1,7 @@
 //! Where to listen, written as Go programs write it.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 /// Where to listen: an address or host name, or nothing for all interfaces, and a port (0: any free one).
@@ -73,6 +73,14 @@ impl Address {
         Self {
             host: Host::All,
             port,
+        }
+    }
+
+    /// Any free port of this machine alone.
+    pub fn loopback() -> Self {
+        Self {
+            host: Host::Ip(Ipv4Addr::LOCALHOST.into()),
+            port: 0,
         }
     }
 

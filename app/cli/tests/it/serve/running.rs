@@ -264,6 +264,10 @@ async fn a_request_under_way_is_answered_before_the_end() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_signal_ends_it_at_once() {
     let (rig, _) = rig().await;
+    // far longer than the grace period: neither ends it
+    let mut patient = config(&rig);
+    patient["executor"] = json!({ "verificationRequestTimeout": 3_600_000 });
+    rig.write_config(&patient);
     let mut server = Process::start(&rig, &[]);
     let address = server.address();
     rig.registry.fault(Match::Any, Times::Always, Fault::Stall);
