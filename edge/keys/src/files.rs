@@ -104,10 +104,7 @@ impl Walk<'_> {
         }
         let at = match fs::symlink_metadata(path) {
             Ok(at) => at,
-            Err(error) => {
-                self.pass_over(not_there(path, &error));
-                return Ok(());
-            }
+            Err(error) => return self.not_looked_at(path, error),
         };
         if at.is_symlink() {
             return self.follow(path);
@@ -146,10 +143,7 @@ impl Walk<'_> {
         });
         let paths = match listed {
             Ok(paths) => paths,
-            Err(error) => {
-                self.pass_over(not_there(directory, &error));
-                return Ok(());
-            }
+            Err(error) => return self.not_looked_at(directory, error),
         };
         paths
             .iter()
@@ -195,12 +189,19 @@ impl Walk<'_> {
     fn pass_over(&mut self, what: PassedOver) {
         self.collected.passed_over.push(what);
     }
-}
 
-fn not_there(path: &Path, error: &io::Error) -> PassedOver {
-    match error.kind() {
-        io::ErrorKind::NotFound => PassedOver::Missing(path.to_owned()),
-        _ => PassedOver::Closed(path.to_owned(), plainly(error)),
+    /// What is not there, or closed to this process, is passed over. A system that is short of something (descriptors,
+    /// memory, an answer of its disk) says nothing about what is there, and must not empty a trust store.
+    fn not_looked_at(&mut self, path: &Path, error: io::Error) -> Result<(), SourceError> {
+        let path = path.to_owned();
+        match error.kind() {
+            io::ErrorKind::NotFound => self.pass_over(PassedOver::Missing(path)),
+            io::ErrorKind::PermissionDenied | io::ErrorKind::NotADirectory => {
+                self.pass_over(PassedOver::Closed(path, plainly(&error)));
+            }
+            _ => return Err(SourceError::Unreadable { path, error }),
+        }
+        Ok(())
     }
 }
 

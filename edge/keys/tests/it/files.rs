@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use ratify_keys::{Collected, MAX_CERTIFICATES, Origin, PassedOver, certificates_at};
+use ratify_keys::{Collected, MAX_CERTIFICATES, Origin, PassedOver, SourceError, certificates_at};
 use ratify_testkit::certs::Authority;
 use tempfile::TempDir;
 
@@ -229,4 +229,13 @@ fn a_file_that_cannot_be_read_is_an_error_and_a_path_that_cannot_be_looked_at_is
         matches!(&passed_over[..], [PassedOver::Closed(path, _)] if *path == below),
         "{passed_over:?}"
     );
+}
+
+#[test]
+fn what_the_system_cannot_tell_is_no_empty_trust_store() {
+    let directory = tempfile::tempdir().unwrap();
+    // a name that no file can have stands for a system without descriptors or a disk without an answer
+    let path = directory.path().join("x".repeat(300));
+    let error = certificates_at(&path).unwrap_err();
+    assert!(matches!(error, SourceError::Unreadable { .. }), "{error:?}");
 }
