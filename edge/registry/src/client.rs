@@ -23,7 +23,7 @@ pub(crate) struct Inner {
     pub(crate) limits: Limits,
     pub(crate) counters: Counters,
     /// How each repository wants to be asked: some registries name a token service for each of them.
-    pub(crate) schemes: Memory<(Origin, String), Scheme>,
+    pub(crate) schemes: Memory<Arc<str>, Scheme>,
     pub(crate) tokens: Tokens,
     pub(crate) refusals: Refusals,
     /// Registries that were seen without the referrers API, but with the referrers tag schema in use.
@@ -87,11 +87,7 @@ impl Client {
             let own: Certificates = own.clone();
             http.authorities_of.insert(origin.authority(), own);
         }
-        let endpoints = Endpoints {
-            known,
-            plain_http_all: options.plain_http_all,
-            loopback_http: options.loopback_http,
-        };
+        let endpoints = Endpoints::new(known, options.plain_http_all, options.loopback_http);
         if options.guarded {
             let mut allowed = endpoints.configured();
             if let Targets::Guarded { allowed: more } = &http.targets {
@@ -188,7 +184,7 @@ impl std::fmt::Debug for Client {
 }
 
 impl Inner {
-    pub(crate) fn endpoint(&self, repository: &Repository) -> Result<Endpoint, Error> {
+    pub(crate) fn endpoint(&self, repository: &Repository) -> Result<Arc<Endpoint>, Error> {
         self.endpoints.of(repository).ok_or_else(|| {
             let host = repository.registry().to_owned();
             let reason = "makes no URL";

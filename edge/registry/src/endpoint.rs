@@ -1,11 +1,14 @@
 //! Where a registry is asked: which host, with or without TLS, and who may see its login.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
 
 use ratify_http::Origin;
 use ratify_oci::Repository;
 use url::Url;
 
+use crate::memory::Memory;
 use crate::options::{Known, base_url, https_origin};
 
 /// Token services of another name that belong to a registry known to everybody. They see the registry's login.
@@ -18,12 +21,17 @@ const KNOWN_TOKEN_HOSTS: [(&str, &str); 2] = [
 const DOCKER_HUB: &str = "docker.io";
 const DOCKER_HUB_HOST: &str = "registry-1.docker.io";
 
+/// How long it is remembered where a repository is asked. Nothing changes it; this only lets go of what is not used.
+const MADE_KEPT: Duration = Duration::from_hours(1);
+
 /// All that is known of registries.
 #[derive(Debug, Default)]
 pub(crate) struct Endpoints {
-    pub(crate) known: HashMap<String, Known>,
-    pub(crate) plain_http_all: bool,
-    pub(crate) loopback_http: bool,
+    known: HashMap<String, Known>,
+    plain_http_all: bool,
+    loopback_http: bool,
+    /// Those that were asked for lately. Putting one together costs more than all the rest of a small request.
+    made: Memory<Repository, Arc<Endpoint>>,
 }
 
 /// Where one repository is asked.
@@ -35,13 +43,41 @@ pub(crate) struct Endpoint {
     pub(crate) origin: Origin,
     /// The repository's name there.
     pub(crate) repository: String,
+    /// Origin and repository in one: what is remembered of either is filed under it.
+    pub(crate) key: Arc<str>,
+    /// The same for the origin alone.
+    pub(crate) origin_key: Arc<str>,
+    authority: String,
     base: Url,
     token_origins: Vec<Origin>,
 }
 
 impl Endpoints {
+    pub(crate) fn new(
+        known: HashMap<String, Known>,
+        plain_http_all: bool,
+        loopback_http: bool,
+    ) -> Self {
+        Self {
+            known,
+            plain_http_all,
+            loopback_http,
+            made: Memory::default(),
+        }
+    }
+
     /// Where `repository` is asked, its mirror included; nothing if its registry makes no URL.
-    pub(crate) fn of(&self, repository: &Repository) -> Option<Endpoint> {
+    pub(crate) fn of(&self, repository: &Repository) -> Option<Arc<Endpoint>> {
+        if let Some(made) = self.made.recall(repository) {
+            return Some(made);
+        }
+        let made = Arc::new(self.make(repository)?);
+        self.made
+            .remember(repository.clone(), Arc::clone(&made), MADE_KEPT);
+        Some(made)
+    }
+
+    fn make(&self, repository: &Repository) -> Option<Endpoint> {
         let registry = repository.registry().to_ascii_lowercase();
         let mirror = self
             .known
@@ -63,8 +99,12 @@ impl Endpoints {
         if let Some(known) = self.known.get(&host) {
             token_origins.extend(known.token_origins.iter().cloned());
         }
+        let origin = Origin::of(&base).ok()?;
         Some(Endpoint {
-            origin: Origin::of(&base).ok()?,
+            key: format!("{origin}/{name}").into(),
+            origin_key: origin.to_string().into(),
+            authority: origin.authority(),
+            origin,
             login_host: host,
             repository: name,
             base,
@@ -127,7 +167,14 @@ impl Endpoint {
 
     /// `host:port`.
     pub(crate) fn authority(&self) -> String {
-        self.origin.authority()
+        self.authority.clone()
+    }
+
+    /// Whether `url` is of this registry: same scheme, host and port.
+    pub(crate) fn is_own(&self, url: &Url) -> bool {
+        url.scheme() == self.base.scheme()
+            && url.host() == self.base.host()
+            && url.port_or_known_default() == self.base.port_or_known_default()
     }
 
     /// The scope that reading needs where the challenge names none (distribution, "Token Scope Documentation").
@@ -167,7 +214,7 @@ mod tests {
 
     #[test]
     fn tls_unless_told_otherwise() {
-        let mut endpoints = Endpoints::default();
+        let endpoints = Endpoints::default();
         for (reference, to) in [
             ("reg.io/a:1", "https://reg.io/v2/a/manifests/1"),
             ("Reg.io:5000/a:1", "https://reg.io:5000/v2/a/manifests/1"),
@@ -183,17 +230,14 @@ mod tests {
         ] {
             assert_eq!(url(&endpoints, reference), to);
         }
-        endpoints.plain_http_all = true;
+        let endpoints = Endpoints::new(HashMap::new(), true, false);
         assert_eq!(
             url(&endpoints, "reg.io/a:1"),
             "http://reg.io/v2/a/manifests/1"
         );
         let mut plain = entry("plain.io:80");
         plain.plain_http = true;
-        let endpoints = Endpoints {
-            known: parse(&[plain]).unwrap(),
-            ..Endpoints::default()
-        };
+        let endpoints = Endpoints::new(parse(&[plain]).unwrap(), false, false);
         assert_eq!(
             url(&endpoints, "plain.io:80/a:1"),
             "http://plain.io/v2/a/manifests/1"
@@ -212,10 +256,7 @@ mod tests {
         mirrored.mirror = Some("plain.io/hub".to_owned());
         mirrored.token_hosts = vec!["auth.io:8443".to_owned(), "auth.io".to_owned()];
         let registries = [plain, mirrored, entry("docker.io"), entry("[::1]")];
-        let endpoints = Endpoints {
-            known: parse(&registries).unwrap(),
-            ..Endpoints::default()
-        };
+        let endpoints = Endpoints::new(parse(&registries).unwrap(), false, false);
         let mut configured: Vec<_> = endpoints.configured().into_iter().collect();
         configured.sort();
         let expected = [
@@ -231,10 +272,7 @@ mod tests {
 
     #[test]
     fn loopback_without_tls_is_decided_on_the_parsed_host() {
-        let mut endpoints = Endpoints {
-            loopback_http: true,
-            ..Endpoints::default()
-        };
+        let endpoints = Endpoints::new(HashMap::new(), false, true);
         for plain in [
             "localhost:5000/a",
             "127.0.0.1:5000/a",
@@ -256,8 +294,8 @@ mod tests {
             has_authorities: true,
             ..Known::default()
         };
-        endpoints.known.insert("localhost:5000".to_owned(), known);
-        endpoints.plain_http_all = true;
+        let known = HashMap::from([("localhost:5000".to_owned(), known)]);
+        let endpoints = Endpoints::new(known, true, true);
         assert!(url(&endpoints, "localhost:5000/a").starts_with("https://"));
     }
 
@@ -267,10 +305,7 @@ mod tests {
         hub.mirror = Some("mirror.io:5000/hub".to_owned());
         let mut mirror = entry("mirror.io:5000");
         mirror.plain_http = true;
-        let endpoints = Endpoints {
-            known: parse(&[hub, mirror]).unwrap(),
-            ..Endpoints::default()
-        };
+        let endpoints = Endpoints::new(parse(&[hub, mirror]).unwrap(), false, false);
         assert_eq!(
             url(&endpoints, "nginx:1"),
             "http://mirror.io:5000/v2/hub/library/nginx/manifests/1"
@@ -285,10 +320,7 @@ mod tests {
     fn att_34_who_may_see_the_login() {
         let mut gitlab = entry("registry.example");
         gitlab.token_hosts = vec!["gitlab.example".to_owned()];
-        let endpoints = Endpoints {
-            known: parse(&[gitlab]).unwrap(),
-            ..Endpoints::default()
-        };
+        let endpoints = Endpoints::new(parse(&[gitlab]).unwrap(), false, false);
         let trusts = |registry: &str, realm: &str| {
             let reference: Reference = format!("{registry}/a/b").parse().unwrap();
             let endpoint = endpoints.of(reference.repository()).unwrap();

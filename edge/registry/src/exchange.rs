@@ -3,6 +3,7 @@
 //! Nothing is sent before it was asked for: the first request to a repository carries no credential, and the challenge
 //! that answers it says what to bring. A credential that is refused is replaced once, and then that is the answer.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use base64::Engine;
@@ -97,16 +98,14 @@ impl Inner {
 
     /// Ask with this login, unless it was refused a moment ago.
     async fn ask_as(&self, ask: &Ask<'_>, login: &KnownLogin) -> Result<Response, Error> {
-        let (origin, repository) = (&ask.endpoint.origin, &ask.endpoint.repository);
-        if let Some(refusal) = self.refusals.recent(origin, &login.id, repository) {
+        if let Some(refusal) = self.refusals.recent(ask.endpoint, &login.id) {
             return Err(refusal.error(ask.endpoint.authority(), true));
         }
         let outcome = self.converse(ask, login).await;
         if let Err(error) = &outcome
             && let Some(refusal) = refusal_of(error)
         {
-            self.refusals
-                .refused(origin, &login.id, repository, refusal);
+            self.refusals.refused(ask.endpoint, &login.id, refusal);
         }
         outcome
     }
@@ -114,19 +113,19 @@ impl Inner {
     /// Request, challenge, credential, request.
     async fn converse(&self, ask: &Ask<'_>, login: &KnownLogin) -> Result<Response, Error> {
         let endpoint = ask.endpoint;
-        let key = (endpoint.origin.clone(), endpoint.repository.clone());
-        let before = self.schemes.recall(&key);
+        let key = &endpoint.key;
+        let before = self.schemes.recall(key);
         let first = match &before {
             Some(scheme) => {
                 let credential = self.credential(scheme, ask, login, None).await;
                 // What was learnt once may be wrong by now: ask for a challenge next time.
-                credential.inspect_err(|_| self.schemes.forget(&key))?
+                credential.inspect_err(|_| self.schemes.forget(key))?
             }
             None => Credential::default(),
         };
         let response = self.send(ask, &first).await?;
-        let is_challenge = response.status == StatusCode::UNAUTHORIZED
-            && Origin::of(&response.url).is_ok_and(|origin| origin == endpoint.origin);
+        let is_challenge =
+            response.status == StatusCode::UNAUTHORIZED && endpoint.is_own(&response.url);
         if !is_challenge {
             return self.settle(ask, login, &first, response);
         }
@@ -134,8 +133,8 @@ impl Inner {
         let scheme = choose(&challenges, endpoint, before.as_ref())?;
         let rejected = first.token.as_ref();
         let second = self.credential(&scheme, ask, login, rejected).await;
-        let second = second.inspect_err(|_| self.schemes.forget(&key))?;
-        self.schemes.remember(key, scheme, SCHEME_KEPT);
+        let second = second.inspect_err(|_| self.schemes.forget(key))?;
+        self.schemes.remember(Arc::clone(key), scheme, SCHEME_KEPT);
         if first.is_login() && second.is_login() {
             return self.settle(ask, login, &first, response);
         }
@@ -187,15 +186,12 @@ impl Inner {
         let withheld = !may_see && !login.login.is_anonymous();
         let withheld = withheld.then(|| scheme.realm_origin.authority());
         let shown = if withheld.is_some() {
-            KnownLogin::from(Login::Anonymous)
+            KnownLogin::anonymous()
         } else {
             login.clone()
         };
         let key = TokenKey {
-            registry: ask.endpoint.origin.clone(),
-            realm: scheme.realm.to_string(),
-            service: scheme.service.clone(),
-            scopes: scheme.scopes.clone(),
+            purpose: Arc::clone(&scheme.purpose),
             login: shown.id.clone(),
         };
         let timeout = || login_timeout(ask.endpoint);
@@ -267,10 +263,11 @@ impl Inner {
         credential: &Credential,
         response: Response,
     ) -> Result<Response, Error> {
-        let origin = Origin::of(&response.url);
-        let origin = origin.map_err(|error| Error::of_http(ask.part, error))?;
-        let host = origin.authority();
-        let own = origin == ask.endpoint.origin;
+        let own = ask.endpoint.is_own(&response.url);
+        let host = || {
+            let origin = Origin::of(&response.url);
+            origin.map_or_else(|_| String::new(), |origin| origin.authority())
+        };
         let shown = credential.authorization.is_some()
             && credential.withheld.is_none()
             && !login.login.is_anonymous();
@@ -283,18 +280,19 @@ impl Inner {
             _ => None,
         };
         if let Some(refusal) = refusal {
-            return Err(refusal.error(host, false));
+            return Err(refusal.error(host(), false));
         }
         let status = response.status;
         if status.is_server_error() {
+            let host = host();
             return Err(Error::ServerError { host, status });
         }
         if matches!(status.as_u16(), 401 | 403) {
-            let part = ask.part;
+            let (host, part) = (host(), ask.part);
             return Err(Error::UnexpectedStatus { host, part, status });
         }
         if shown {
-            self.refusals.accepted(&ask.endpoint.origin, &login.id);
+            self.refusals.accepted(ask.endpoint, &login.id);
         }
         Ok(response)
     }

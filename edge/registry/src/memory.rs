@@ -28,6 +28,9 @@ impl<K, V> Default for Memory<K, V> {
 impl<K: Hash + Eq, V: Clone> Memory<K, V> {
     pub(crate) fn recall(&self, key: &K) -> Option<V> {
         let entries = lock(&self.entries);
+        if entries.is_empty() {
+            return None; // most often, where refusals are kept; hashing keys costs more
+        }
         let (value, until) = entries.get(key)?;
         (*until > Instant::now()).then(|| value.clone())
     }

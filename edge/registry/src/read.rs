@@ -8,7 +8,9 @@ use bytes::Bytes;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderMap};
 use ratify_http::{Limit, Response};
-use ratify_oci::{Content, Descriptor, Digest, Manifest, Reference, Repository, media};
+use ratify_oci::{
+    Content, ContentMismatch, Descriptor, Digest, Manifest, Reference, Repository, media,
+};
 
 use crate::client::{Inner, Resolved};
 use crate::endpoint::Endpoint;
@@ -83,7 +85,7 @@ impl Inner {
         deadline: Deadline,
     ) -> Result<Content, Error> {
         let endpoint = self.endpoint(repository)?;
-        let (host, part) = (endpoint.authority(), Part::Blob);
+        let part = Part::Blob;
         let response = self
             .ask(&Ask {
                 endpoint: &endpoint,
@@ -99,7 +101,7 @@ impl Inner {
             .await?;
         let response = found(part, response)?;
         let content = Content::check_digest(digest, response.body);
-        content.map_err(|source| Error::Mismatch { host, part, source })
+        content.map_err(|source| mismatch(&endpoint, part, source))
     }
 
     async fn content(
@@ -110,13 +112,13 @@ impl Inner {
         deadline: Deadline,
     ) -> Result<Content, Error> {
         let endpoint = self.endpoint(repository)?;
-        let (host, part) = (endpoint.authority(), wanted.part);
+        let part = wanted.part;
         if descriptor.size > wanted.limit.bytes {
-            let limit = wanted.limit;
+            let (host, limit) = (endpoint.authority(), wanted.limit);
             return Err(Error::TooLarge { host, part, limit });
         }
         if let Some(embedded) = &descriptor.data {
-            return embedded_content(host, part, descriptor, embedded);
+            return embedded_content(endpoint.authority(), part, descriptor, embedded);
         }
         let response = self
             .ask(&Ask {
@@ -134,10 +136,10 @@ impl Inner {
             .await?;
         let response = found(part, response)?;
         if let Some(expected) = wanted.accept {
-            served_as(&host, part, &response.headers, &[expected])?;
+            served_as(&endpoint, part, &response.headers, &[expected])?;
         }
         let content = Content::check(descriptor, response.body);
-        content.map_err(|source| Error::Mismatch { host, part, source })
+        content.map_err(|source| mismatch(&endpoint, part, source))
     }
 
     pub(crate) fn manifest_limit(&self) -> Limit {
@@ -177,7 +179,7 @@ fn found(part: Part, response: Response) -> Result<Response, Error> {
 
 /// The media type that was served, if it is one of `expected`; they are compared without parameters and case.
 pub(crate) fn served_as<'a>(
-    host: &str,
+    endpoint: &Endpoint,
     part: Part,
     headers: &HeaderMap,
     expected: &[&'a str],
@@ -190,7 +192,7 @@ pub(crate) fn served_as<'a>(
     expected.iter().find(same).copied().ok_or_else(|| {
         let shown = served.chars().take(200).collect();
         Error::Malformed {
-            host: host.to_owned(),
+            host: endpoint.authority(),
             part,
             source: Malformation::ContentType {
                 found: shown,
@@ -205,9 +207,9 @@ fn resolved(
     reference: &Reference,
     response: &Response,
 ) -> Result<Resolved, Error> {
-    let (host, part) = (endpoint.authority(), Part::Manifest);
+    let part = Part::Manifest;
     let malformed = |source| Error::Malformed {
-        host: host.clone(),
+        host: endpoint.authority(),
         part,
         source,
     };
@@ -216,12 +218,8 @@ fn resolved(
         Some(digest) => Content::check_digest(&digest, bytes),
         None => Ok(Content::hash(bytes)),
     };
-    let content = checked.map_err(|source| Error::Mismatch {
-        host: host.clone(),
-        part,
-        source,
-    })?;
-    let media_type = served_as(&host, part, &response.headers, &media::MANIFESTS)?;
+    let content = checked.map_err(|source| mismatch(endpoint, part, source))?;
+    let media_type = served_as(endpoint, part, &response.headers, &media::MANIFESTS)?;
     Manifest::parse(media_type, content.bytes())
         .map_err(|error| malformed(Malformation::Manifest(Arc::new(error))))?;
     let descriptor = Descriptor::new(media_type, content.digest().clone(), content.size());
@@ -229,6 +227,11 @@ fn resolved(
         descriptor,
         content,
     })
+}
+
+fn mismatch(endpoint: &Endpoint, part: Part, source: ContentMismatch) -> Error {
+    let host = endpoint.authority();
+    Error::Mismatch { host, part, source }
 }
 
 /// The digest the bytes must have: the one that was asked for, else the one the registry announces.

@@ -205,8 +205,12 @@ fn malformed(endpoint: &Endpoint, source: Malformation) -> Error {
 }
 
 fn index(endpoint: &Endpoint, response: &Response) -> Result<Index, Error> {
-    let host = endpoint.authority();
-    served_as(&host, Part::Listing, &response.headers, &[media::OCI_INDEX])?;
+    served_as(
+        endpoint,
+        Part::Listing,
+        &response.headers,
+        &[media::OCI_INDEX],
+    )?;
     match Manifest::parse(media::OCI_INDEX, &response.body) {
         Ok(Manifest::Index(index)) => Ok(index),
         Ok(_) => {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use base64::Engine;
@@ -12,21 +12,24 @@ use futures::future::{BoxFuture, FutureExt};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use tokio::io::AsyncReadExt;
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::credential_program;
 use super::login::{Login, LoginError, Logins, secret};
-use crate::memory::{Memory, lock};
+use crate::memory::Memory;
 
 /// The largest file that is read (a Kubernetes secret ends at 1 MiB).
 const MOST_BYTES: u64 = 1024 * 1024;
 /// How long a credential helper may take. `docker` waits for ever.
 const HELPER_TIME: Duration = Duration::from_secs(10);
+/// How often it is looked whether the file has changed. A login that is refused is looked for again at once.
+const LOOK: Duration = Duration::from_secs(1);
 /// How long the answer of a credential helper is believed. Helpers keep their own, longer-lived cache.
 const HELPER_ANSWER: Duration = Duration::from_mins(1);
 
-/// Logins from a docker configuration file. The file is read again whenever it has changed.
+/// Logins from a docker configuration file. The file is read again within a second after it has changed.
 #[derive(Debug)]
 pub struct DockerConfig {
     path: PathBuf,
@@ -34,8 +37,20 @@ pub struct DockerConfig {
     required: bool,
     helpers: Option<PathBuf>,
     helper_time: Duration,
-    read: Mutex<Option<(Stamp, Arc<Written>)>>,
-    answers: Memory<String, Arc<tokio::sync::Mutex<HelperAnswers>>>,
+    look: Duration,
+    seen: Mutex<Seen>,
+    answers: Memory<String, Arc<Mutex<HelperAnswers>>>,
+}
+
+/// The file; nothing if it is not there and need not be.
+type Found = Result<Option<Arc<Written>>, LoginError>;
+
+/// What was seen of the file.
+#[derive(Debug, Default)]
+struct Seen {
+    /// When it was last looked at, and what came of it.
+    last: Option<(Instant, Found)>,
+    read: Option<(Stamp, Arc<Written>)>,
 }
 
 /// What a helper said last about one host.
@@ -95,7 +110,8 @@ impl DockerConfig {
             required,
             helpers: None,
             helper_time: HELPER_TIME,
-            read: Mutex::default(),
+            look: LOOK,
+            seen: Mutex::default(),
             answers: Memory::default(),
         }
     }
@@ -115,7 +131,7 @@ impl DockerConfig {
     }
 
     async fn find(&self, host: &str) -> Result<Login, LoginError> {
-        let Some((path, written)) = self.written().await? else {
+        let Some(written) = self.written().await? else {
             return Ok(Login::Anonymous);
         };
         let keys = keys(host);
@@ -124,11 +140,26 @@ impl DockerConfig {
         {
             return Ok(login);
         }
-        written.entry(&keys, path)
+        written.entry(&keys, &self.path)
     }
 
-    /// The file, from memory if it has not changed; nothing if it is not there and need not be.
-    async fn written(&self) -> Result<Option<(&Path, Arc<Written>)>, LoginError> {
+    /// The file; nothing if it is not there and need not be. One looks at a time; who waited takes what was found, a
+    /// failure too.
+    async fn written(&self) -> Found {
+        let came = Instant::now();
+        let mut seen = self.seen.lock().await;
+        if let Some((when, found)) = &seen.last
+            && (*when > came || (found.is_ok() && when.elapsed() < self.look))
+        {
+            return found.clone();
+        }
+        let found = self.look(&mut seen.read).await;
+        seen.last = Some((Instant::now(), found.clone()));
+        found
+    }
+
+    /// The file, from memory if it has not changed.
+    async fn look(&self, known: &mut Option<(Stamp, Arc<Written>)>) -> Found {
         let path = self.path.as_path();
         let unreadable = |source: io::Error| LoginError::Unreadable {
             path: path.to_owned(),
@@ -141,16 +172,16 @@ impl DockerConfig {
             }
             Err(error) => return Err(unreadable(error)),
         };
-        if let Some((read, written)) = &*lock(&self.read)
+        if let Some((read, written)) = known
             && *read == stamp
         {
-            return Ok(Some((path, Arc::clone(written))));
+            return Ok(Some(Arc::clone(written)));
         }
         // A change after the stamp was taken makes another stamp, and the file is read again next time.
         let bytes = read(path).await.map_err(unreadable)?;
         let written = Arc::new(parse(path, &bytes)?);
-        *lock(&self.read) = Some((stamp, Arc::clone(&written)));
-        Ok(Some((path, written)))
+        *known = Some((stamp, Arc::clone(&written)));
+        Ok(Some(written))
     }
 
     /// Ask a helper, or take what it said lately. One call at a time for each host; who waited takes the answer, a failure
@@ -183,7 +214,7 @@ impl Logins for DockerConfig {
     fn refused<'a>(&'a self, host: &'a str) -> BoxFuture<'a, ()> {
         async {
             self.answers.forget(&host.to_owned());
-            *lock(&self.read) = None;
+            *self.seen.lock().await = Seen::default();
         }
         .boxed()
     }

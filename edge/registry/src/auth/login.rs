@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use futures::future::{BoxFuture, FutureExt, ready};
 use ratify_oci::{Digest, DigestAlgorithm, Hasher};
@@ -63,9 +63,30 @@ pub(crate) struct KnownLogin {
     pub(crate) id: LoginId,
 }
 
+impl KnownLogin {
+    /// The login of nobody, whose identity need not be computed for each request.
+    pub(crate) fn anonymous() -> Self {
+        static ID: LazyLock<LoginId> = LazyLock::new(|| LoginId::of(&Login::Anonymous));
+        Self {
+            login: Login::Anonymous,
+            id: ID.clone(),
+        }
+    }
+}
+
 impl From<Login> for KnownLogin {
     fn from(login: Login) -> Self {
-        let (kind, user, secret) = match &login {
+        if login.is_anonymous() {
+            return Self::anonymous();
+        }
+        let id = LoginId::of(&login);
+        Self { login, id }
+    }
+}
+
+impl LoginId {
+    fn of(login: &Login) -> Self {
+        let (kind, user, secret) = match login {
             Login::Anonymous => ("anonymous", "", None),
             Login::Basic { user, password } => ("basic", user.as_str(), Some(password)),
             Login::IdentityToken(token) => ("identity", "", Some(token)),
@@ -80,8 +101,7 @@ impl From<Login> for KnownLogin {
             hasher.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
             hasher.update(part.as_bytes());
         }
-        let id = LoginId(hasher.finish());
-        Self { login, id }
+        Self(hasher.finish())
     }
 }
 

@@ -1,11 +1,11 @@
 //! Who answered 401 or 403 a moment ago and is not asked the same again yet, so that a periodic audit of many images
 //! does not hammer a registry or lock an account.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use ratify_http::Origin;
-
 use crate::auth::LoginId;
+use crate::endpoint::Endpoint;
 use crate::memory::Memory;
 use crate::{Error, Unauthorized};
 
@@ -44,9 +44,11 @@ impl Refusal {
 #[derive(Debug, Default)]
 pub(crate) struct Refusals {
     pause: Duration,
-    of_repository: Memory<(Origin, LoginId, String), Refusal>,
-    of_login: Memory<(Origin, LoginId), Refusal>,
-    accepted: Memory<(Origin, LoginId), ()>,
+    /// By [`Endpoint::key`].
+    of_repository: Memory<(Arc<str>, LoginId), Refusal>,
+    /// By [`Endpoint::origin_key`], as the next.
+    of_login: Memory<(Arc<str>, LoginId), Refusal>,
+    accepted: Memory<(Arc<str>, LoginId), ()>,
 }
 
 impl Refusals {
@@ -58,84 +60,85 @@ impl Refusals {
     }
 
     /// What this registry answered to this login a moment ago.
-    pub(crate) fn recent(
-        &self,
-        origin: &Origin,
-        id: &LoginId,
-        repository: &str,
-    ) -> Option<Refusal> {
-        let login = (origin.clone(), id.clone());
-        let repository = (origin.clone(), id.clone(), repository.to_owned());
-        let of_login = self.of_login.recall(&login);
-        of_login.or_else(|| self.of_repository.recall(&repository))
+    pub(crate) fn recent(&self, endpoint: &Endpoint, id: &LoginId) -> Option<Refusal> {
+        let of_login = self.of_login.recall(&of_login(endpoint, id));
+        of_login.or_else(|| self.of_repository.recall(&of_repository(endpoint, id)))
     }
 
-    pub(crate) fn refused(
-        &self,
-        origin: &Origin,
-        id: &LoginId,
-        repository: &str,
-        refusal: Refusal,
-    ) {
-        let login = (origin.clone(), id.clone());
+    pub(crate) fn refused(&self, endpoint: &Endpoint, id: &LoginId, refusal: Refusal) {
+        let login = of_login(endpoint, id);
         let login_is_wrong = refusal == Refusal::Unauthorized(Unauthorized::LoginRefused)
             && self.accepted.recall(&login).is_none();
         if login_is_wrong {
             self.of_login.remember(login, refusal, self.pause);
         } else {
-            let repository = (origin.clone(), id.clone(), repository.to_owned());
+            let repository = of_repository(endpoint, id);
             self.of_repository.remember(repository, refusal, self.pause);
         }
     }
 
     /// The login was shown and let in.
-    pub(crate) fn accepted(&self, origin: &Origin, id: &LoginId) {
-        self.accepted
-            .remember((origin.clone(), id.clone()), (), ACCEPTED);
+    pub(crate) fn accepted(&self, endpoint: &Endpoint, id: &LoginId) {
+        let login = of_login(endpoint, id);
+        if self.accepted.recall(&login).is_none() {
+            self.accepted.remember(login, (), ACCEPTED);
+        }
     }
+}
+
+fn of_login(endpoint: &Endpoint, id: &LoginId) -> (Arc<str>, LoginId) {
+    (Arc::clone(&endpoint.origin_key), id.clone())
+}
+
+fn of_repository(endpoint: &Endpoint, id: &LoginId) -> (Arc<str>, LoginId) {
+    (Arc::clone(&endpoint.key), id.clone())
 }
 
 #[cfg(test)]
 mod tests {
-    use url::Url;
+    use ratify_oci::Reference;
 
     use super::*;
     use crate::Login;
     use crate::auth::KnownLogin;
+    use crate::endpoint::Endpoints;
 
-    fn setup() -> (Refusals, Origin, LoginId) {
+    fn endpoint(repository: &str) -> Arc<Endpoint> {
+        let reference: Reference = format!("reg.io/{repository}:1").parse().unwrap();
+        let endpoints = Endpoints::default();
+        endpoints.of(reference.repository()).unwrap()
+    }
+
+    fn setup() -> (Refusals, LoginId) {
         let refusals = Refusals::new(Duration::from_secs(10));
-        let origin = Origin::of(&Url::parse("https://reg.io/").unwrap()).unwrap();
         let login = Login::RegistryToken("x".into());
-        (refusals, origin, KnownLogin::from(login).id)
+        (refusals, KnownLogin::from(login).id)
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_refusal_concerns_one_repository_for_ten_seconds() {
-        let (refusals, origin, id) = setup();
-        refusals.refused(&origin, &id, "a", Refusal::Forbidden);
-        assert_eq!(refusals.recent(&origin, &id, "a"), Some(Refusal::Forbidden));
-        assert_eq!(refusals.recent(&origin, &id, "b"), None);
-        let other = KnownLogin::from(Login::Anonymous).id;
-        assert_eq!(refusals.recent(&origin, &other, "a"), None);
+        let (refusals, id) = setup();
+        let (a, b) = (endpoint("a"), endpoint("b"));
+        refusals.refused(&a, &id, Refusal::Forbidden);
+        assert_eq!(refusals.recent(&a, &id), Some(Refusal::Forbidden));
+        assert_eq!(refusals.recent(&b, &id), None);
+        let other = KnownLogin::anonymous().id;
+        assert_eq!(refusals.recent(&a, &other), None);
         tokio::time::advance(Duration::from_secs(10)).await;
-        assert_eq!(refusals.recent(&origin, &id, "a"), None);
+        assert_eq!(refusals.recent(&a, &id), None);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_wrong_login_is_held_back_from_the_whole_registry() {
-        let (refusals, origin, id) = setup();
+        let (refusals, id) = setup();
+        let (a, b) = (endpoint("a"), endpoint("b"));
         let wrong = Refusal::Unauthorized(Unauthorized::LoginRefused);
-        refusals.refused(&origin, &id, "a", wrong.clone());
-        assert_eq!(refusals.recent(&origin, &id, "b"), Some(wrong.clone()));
+        refusals.refused(&a, &id, wrong.clone());
+        assert_eq!(refusals.recent(&b, &id), Some(wrong.clone()));
         tokio::time::advance(Duration::from_secs(10)).await;
-        refusals.accepted(&origin, &id);
-        refusals.refused(&origin, &id, "a", wrong.clone());
-        assert_eq!(refusals.recent(&origin, &id, "a"), Some(wrong));
-        assert_eq!(
-            refusals.recent(&origin, &id, "b"),
-            None,
-            "it works elsewhere"
-        );
+        refusals.accepted(&a, &id);
+        refusals.refused(&a, &id, wrong.clone());
+        assert_eq!(refusals.recent(&a, &id), Some(wrong));
+        assert_eq!(refusals.recent(&b, &id), None, "it works elsewhere");
     }
 }

@@ -1,5 +1,7 @@
 //! Which of the offered ways of logging in is taken.
 
+use std::sync::Arc;
+
 use ratify_http::Origin;
 use url::Url;
 
@@ -16,7 +18,7 @@ const LONGEST_TEXT: usize = 2_048;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Scheme {
     Basic,
-    Bearer(BearerScheme),
+    Bearer(Arc<BearerScheme>),
 }
 
 /// Where tokens for a repository come from (distribution, "Token Authentication Specification").
@@ -27,6 +29,8 @@ pub(crate) struct BearerScheme {
     pub(crate) service: Option<String>,
     /// Sorted, none twice.
     pub(crate) scopes: Vec<String>,
+    /// All of that and the registry in one: what a token is good for.
+    pub(crate) purpose: Arc<str>,
 }
 
 /// Take a bearer challenge if there is one, else a basic one. `before` is how the repository wanted to be asked until
@@ -42,9 +46,9 @@ pub(crate) fn choose(
     {
         let mut scheme = bearer(challenge, realm, endpoint)?;
         if let Some(Scheme::Bearer(before)) = before {
-            scheme.join(before);
+            scheme.join(before, endpoint);
         }
-        return Ok(Scheme::Bearer(scheme));
+        return Ok(Scheme::Bearer(Arc::new(scheme)));
     }
     if of_scheme("basic").is_some() {
         return Ok(Scheme::Basic);
@@ -77,29 +81,45 @@ fn bearer(challenge: &Challenge, realm: &str, endpoint: &Endpoint) -> Result<Bea
         realm_origin,
         service: text("service").map(str::to_owned),
         scopes: scopes.split_ascii_whitespace().map(str::to_owned).collect(),
+        purpose: Arc::default(),
     };
-    scheme.tidy();
+    scheme.tidy(endpoint);
     Ok(scheme)
 }
 
 impl BearerScheme {
-    fn join(&mut self, before: &Self) {
+    fn join(&mut self, before: &Self, endpoint: &Endpoint) {
         let same_place = self.realm == before.realm && self.service == before.service;
         if same_place && self.scopes.len() + before.scopes.len() <= MOST_SCOPES {
             self.scopes.extend(before.scopes.iter().cloned());
-            self.tidy();
+            self.tidy(endpoint);
         }
     }
 
-    fn tidy(&mut self) {
+    fn tidy(&mut self, endpoint: &Endpoint) {
         self.scopes.sort();
         self.scopes.dedup();
         self.scopes.truncate(MOST_SCOPES);
+        self.purpose = self.purpose(endpoint);
+    }
+
+    /// Two registries never share a token, nor do two services. Nothing in a header and no URL holds the end of a line;
+    /// "no service" is told from "a service without name".
+    fn purpose(&self, endpoint: &Endpoint) -> Arc<str> {
+        let service = match &self.service {
+            Some(service) => format!("={service}"),
+            None => String::new(),
+        };
+        let mut parts = vec![endpoint.origin_key.as_ref(), self.realm.as_str(), &service];
+        parts.extend(self.scopes.iter().map(String::as_str));
+        parts.join("\n").into()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use http::header::{HeaderMap, WWW_AUTHENTICATE};
     use ratify_oci::Reference;
 
@@ -107,10 +127,7 @@ mod tests {
     use crate::endpoint::Endpoints;
 
     fn chosen(header: &str, before: Option<&Scheme>, plain: bool) -> Result<Scheme, Error> {
-        let endpoints = Endpoints {
-            plain_http_all: plain,
-            ..Endpoints::default()
-        };
+        let endpoints = Endpoints::new(HashMap::default(), plain, false);
         let reference: Reference = "reg.io/a/b:1".parse().unwrap();
         let endpoint = endpoints.of(reference.repository()).unwrap();
         let headers = HeaderMap::from_iter([(WWW_AUTHENTICATE, header.parse().unwrap())]);
@@ -136,6 +153,30 @@ mod tests {
             scopes(&chosen(elsewhere, Some(&own), false).unwrap()),
             ["x:y:z"]
         );
+    }
+
+    #[test]
+    fn what_differs_in_anything_is_another_purpose() {
+        let of = |header: &str, plain: bool| match chosen(header, None, plain).unwrap() {
+            Scheme::Basic => panic!("no bearer"),
+            Scheme::Bearer(scheme) => Arc::clone(&scheme.purpose),
+        };
+        let all = [
+            of("Bearer realm=\"https://reg.io/t\"", false),
+            of("Bearer realm=\"https://reg.io/t\"", true),
+            of("Bearer realm=\"https://reg.io/u\"", false),
+            of("Bearer realm=\"https://reg.io/t\",service=\"a\"", false),
+            of("Bearer realm=\"https://reg.io/t\",scope=\"a\"", false),
+            of("Bearer realm=\"https://reg.io/t\",scope=\"a b\"", false),
+            of(
+                "Bearer realm=\"https://reg.io/t\",service=\"a\",scope=\"b\"",
+                false,
+            ),
+        ];
+        let different: std::collections::HashSet<_> = all.iter().collect();
+        assert_eq!(different.len(), all.len());
+        let again = of("Bearer scope=\"b a\",realm=\"https://reg.io/t\"", false);
+        assert_eq!(again, all[5]);
     }
 
     #[test]

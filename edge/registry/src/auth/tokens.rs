@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ratify_http::{Authorization, Deadline, Origin};
+use ratify_http::{Authorization, Deadline};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -15,13 +15,11 @@ use crate::memory::Memory;
 /// How long the place for a token is kept after its last use. No token lives longer.
 const KEPT: Duration = Duration::from_hours(1);
 
-/// What a token is good for. Two registries never share one, nor do two logins.
+/// What a token is good for, and whose it is. Two registries never share one, nor do two logins.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct TokenKey {
-    pub(crate) registry: Origin,
-    pub(crate) realm: String,
-    pub(crate) service: Option<String>,
-    pub(crate) scopes: Vec<String>,
+    /// [`BearerScheme::purpose`](super::BearerScheme).
+    pub(crate) purpose: Arc<str>,
     pub(crate) login: LoginId,
 }
 
@@ -112,19 +110,15 @@ mod tests {
     use std::sync::atomic::AtomicUsize;
 
     use futures::future::join_all;
-    use url::Url;
 
     use super::*;
+    use crate::Unauthorized;
     use crate::auth::KnownLogin;
-    use crate::{Login, Unauthorized};
 
     fn key(scope: &str) -> TokenKey {
         TokenKey {
-            registry: Origin::of(&Url::parse("https://reg.io/").unwrap()).unwrap(),
-            realm: "https://reg.io/token".to_owned(),
-            service: None,
-            scopes: vec![scope.to_owned()],
-            login: KnownLogin::from(Login::Anonymous).id,
+            purpose: scope.into(),
+            login: KnownLogin::anonymous().id,
         }
     }
 

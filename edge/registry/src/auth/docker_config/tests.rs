@@ -9,7 +9,7 @@ use super::*;
 
 /// A file that is open for writing in one process cannot be run by another, and a process that is being started holds
 /// the files of its parent for a moment; so tests that write and start programs take turns.
-static PROGRAMS: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+static PROGRAMS: Mutex<()> = Mutex::const_new(());
 
 struct Fixture {
     directory: TempDir,
@@ -168,8 +168,9 @@ async fn a_malformed_file_is_an_error_that_does_not_quote_it() {
     assert!(matches!(login, Err(LoginError::TooLarge { .. })));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn oci_client_5_a_changed_file_is_read_again() {
+    let moment = || tokio::time::advance(LOOK);
     let config = |password: &str| {
         format!(
             r#"{{"auths":{{"reg.io":{}}}}}"#,
@@ -181,12 +182,24 @@ async fn oci_client_5_a_changed_file_is_read_again() {
     assert_eq!(shown(logins.login("reg.io").await), "u:old");
     // In place, and as Kubernetes does it: another file under the same name.
     fs::write(fixture.path(), config("new")).unwrap();
-    assert_eq!(shown(logins.login("reg.io").await), "u:new");
+    assert_eq!(
+        shown(logins.login("reg.io").await),
+        "u:old",
+        "within a second it is not looked again"
+    );
+    logins.refused("reg.io").await;
+    assert_eq!(
+        shown(logins.login("reg.io").await),
+        "u:new",
+        "but for a refusal"
+    );
     let other = fixture.directory.path().join("other");
     fs::write(&other, config("now")).unwrap();
     fs::rename(other, fixture.path()).unwrap();
+    moment().await;
     assert_eq!(shown(logins.login("reg.io").await), "u:now");
     fs::write(fixture.path(), "{").unwrap();
+    moment().await;
     assert!(
         logins.login("reg.io").await.is_err(),
         "the old logins are not kept"
