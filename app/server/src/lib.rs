@@ -19,6 +19,6 @@ pub use metrics::{Metrics, MetricsError};
 pub use server::{Addresses, Bound, Server, ServerOptions, Services, StartError, Stopped};
 pub use transport::{
     Address, AddressError, BindError, ConnectionCounters, ConnectionCounts, ConnectionLimits,
-    HandshakeFailures, Handshakes, Listener, LoadedCertificate, Refusal, Service, Stop,
-    TlsFileError, TlsFiles, TlsPaths, TlsProblem, TlsState, serve,
+    HandshakeFailures, Handshakes, Listener, LoadedCertificate, NotAnAuthority, Refusal, Service,
+    Stop, TlsFileError, TlsFiles, TlsPaths, TlsProblem, TlsState, serve,
 };

@@ -21,5 +21,6 @@ pub use listener::{BindError, Listener};
 pub use serve::{Stop, serve};
 pub use service::Service;
 pub use tls::{
-    Handshakes, LoadedCertificate, Refusal, TlsFileError, TlsFiles, TlsPaths, TlsProblem, TlsState,
+    Handshakes, LoadedCertificate, NotAnAuthority, Refusal, TlsFileError, TlsFiles, TlsPaths,
+    TlsProblem, TlsState,
 };

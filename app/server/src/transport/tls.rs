@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use rustls::ServerConfig;
 
 pub use files::{TlsFiles, TlsPaths};
-pub use material::TlsFileError;
+pub use material::{NotAnAuthority, TlsFileError};
 
 /// How new connections are met, and how the files behind that are.
 #[derive(Debug, Clone)]

@@ -15,8 +15,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::transport::tls::material::{
-    Authority, ConfigError, Pair, TlsFileError, read_authorities, read_pair, server_config,
-    valid_at,
+    Authorities, Authority, ConfigError, Pair, TlsFileError, read_authorities, read_pair,
+    server_config, valid_at,
 };
 use crate::transport::tls::stamp::WatchedFile;
 use crate::transport::tls::{Handshakes, Refusal, TlsProblem, TlsState};
@@ -68,6 +68,8 @@ struct ClientAuthorities {
     /// What was last read successfully.
     last_good: Option<Vec<Authority>>,
     trouble: Trouble,
+    /// About single certificates of what was last read.
+    partly: Trouble,
     validity: Trouble,
 }
 
@@ -174,7 +176,12 @@ impl TlsFiles {
                 self.look(Timestamp::now());
                 self
             });
-            match looked.await {
+            // a file system that does not answer must not keep the process from ending
+            let looked = tokio::select! {
+                () = stop.cancelled() => return,
+                looked = looked => looked,
+            };
+            match looked {
                 Ok(files) => self = files,
                 Err(error) => {
                     tracing::error!(%error, "reading the TLS files failed; they are not read again");
@@ -304,7 +311,7 @@ impl TlsFiles {
         let of_clients = self
             .client_ca
             .iter()
-            .flat_map(|client_ca| [&client_ca.trouble, &client_ca.validity]);
+            .flat_map(|client_ca| [&client_ca.trouble, &client_ca.partly, &client_ca.validity]);
         [&self.pair_trouble, &self.expiry, &self.build_trouble]
             .into_iter()
             .chain(of_clients)
@@ -360,15 +367,17 @@ impl ClientAuthorities {
             file: WatchedFile::new(path),
             last_good: None,
             trouble: Trouble::default(),
+            partly: Trouble::default(),
             validity: Trouble::default(),
         }
     }
 
     fn read(&mut self, now: Timestamp, patient: bool) {
         match read_authorities(&mut self.file) {
-            Ok(authorities) => {
-                self.last_good = Some(authorities);
+            Ok(Authorities { usable, problem }) => {
+                self.last_good = Some(usable);
                 self.trouble.set(None, now, patient);
+                self.partly.set(problem, now, false);
             }
             Err(error) => self.trouble.set(Some(error), now, patient),
         }

@@ -17,9 +17,12 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use crate::transport::tls::LoadedCertificate;
 use crate::transport::tls::stamp::{MAX_FILE, Unread, WatchedFile};
 
-/// Client CAs in one file: two during a change-over, a few more for several clusters. Their names all go into every
-/// handshake.
-const MAX_AUTHORITIES: usize = 100;
+/// Client CAs in one file: two during a change-over, a few more for several clusters; somebody may have given the bundle of
+/// a whole system, which has some 150.
+const MAX_AUTHORITIES: usize = 1000;
+/// The most bytes of client CA names that a handshake tells the client, so that it can choose a certificate. With more,
+/// none are told: the message has room for 64 KiB, and Go's clients send what they have.
+const MAX_HINTS: usize = 16 * 1024;
 /// Certificates in `tls.crt`. Chains of the Web have up to five; each goes into every handshake.
 const MAX_CHAIN: usize = 20;
 
@@ -111,10 +114,29 @@ pub enum TlsFileError {
         source: rustls::Error,
     },
     /// Client CAs that cannot be used.
-    #[error("no certificate of `{path}` can be used as a client CA")]
+    #[error("none of the certificates of `{path}` can be used as a client CA")]
     NoAuthority {
         /// The file.
         path: PathBuf,
+        /// What is wrong with the first.
+        #[source]
+        source: NotAnAuthority,
+    },
+    /// Some client CAs cannot be used; the others are.
+    #[error(
+        "{unusable} of the certificates of `{path}` cannot be used as client CAs, and their clients are refused; the first is \
+         certificate {number}"
+    )]
+    SomeAuthorities {
+        /// The file.
+        path: PathBuf,
+        /// How many.
+        unusable: usize,
+        /// The first of them, from 1.
+        number: usize,
+        /// What is wrong with it.
+        #[source]
+        source: NotAnAuthority,
     },
     /// The check of client certificates cannot be made.
     #[error("the client CAs of `{path}` cannot be used")]
@@ -215,33 +237,51 @@ pub(super) fn read_pair(
     })
 }
 
+/// The client CAs of a file.
+#[derive(Debug)]
+pub(super) struct Authorities {
+    pub(super) usable: Vec<Authority>,
+    /// What is wrong with the others.
+    pub(super) problem: Option<TlsFileError>,
+}
+
 /// Read the client CAs, as far as they can be used: as in v1.4 a bad one does not stand in the way of the others.
-pub(super) fn read_authorities(file: &mut WatchedFile) -> Result<Vec<Authority>, TlsFileError> {
-    let mut authorities = Vec::new();
-    for (index, der) in certificates(file, MAX_AUTHORITIES)?.into_iter().enumerate() {
+pub(super) fn read_authorities(file: &mut WatchedFile) -> Result<Authorities, TlsFileError> {
+    let mut usable = Vec::new();
+    let mut first = None;
+    let mut unusable: usize = 0;
+    for (number, der) in (1..).zip(certificates(file, MAX_AUTHORITIES)?) {
         match authority(der) {
-            Ok(authority) => authorities.push(authority),
-            Err(error) => tracing::warn!(
-                path = %file.path().display(),
-                error = %error,
-                "certificate {} of the client CA file cannot be used; clients of it are refused",
-                index.saturating_add(1)
-            ),
+            Ok(authority) => usable.push(authority),
+            Err(error) => {
+                unusable = unusable.saturating_add(1);
+                first.get_or_insert((number, error));
+            }
         }
     }
-    if authorities.is_empty() {
-        return Err(TlsFileError::NoAuthority {
-            path: file.path().to_owned(),
-        });
-    }
-    Ok(authorities)
+    let path = file.path().to_owned();
+    let problem = match first {
+        Some((_, source)) if usable.is_empty() => {
+            return Err(TlsFileError::NoAuthority { path, source });
+        }
+        Some((number, source)) => Some(TlsFileError::SomeAuthorities {
+            path,
+            unusable,
+            number,
+            source,
+        }),
+        None => None,
+    };
+    Ok(Authorities { usable, problem })
 }
 
 /// Why a certificate is not a client CA.
 #[derive(Debug, thiserror::Error)]
-enum NotAnAuthority {
+pub enum NotAnAuthority {
+    /// It cannot be parsed.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
+    /// TLS does not take it.
     #[error(transparent)]
     Tls(#[from] rustls::Error),
 }
@@ -287,8 +327,16 @@ pub(super) fn server_config(
             for authority in authorities {
                 roots.add(authority.clone())?;
             }
-            let verifier =
+            let hints: usize = roots
+                .subjects()
+                .iter()
+                .map(|name| name.as_ref().len())
+                .sum();
+            let mut verifier =
                 WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
+            if hints > MAX_HINTS {
+                verifier = verifier.clear_root_hint_subjects();
+            }
             builder.with_client_cert_verifier(verifier.build()?)
         }
     };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use base64_free::{pem_of, sec1_of};
 use jiff::{SignedDuration, Timestamp};
-use ratify_server::{ConnectionLimits, Handshakes, Refusal, TlsFileError, TlsFiles};
+use ratify_server::{ConnectionLimits, Handshakes, Refusal, TlsFileError, TlsFiles, TlsState};
 use ratify_testkit::certs::{Authority, Extension, KeyUsage, Name, Template, oids};
 use ratify_testkit::keys::{KeyKind, SigningKey};
 use rustls::version::{TLS12, TLS13};
@@ -186,6 +186,29 @@ async fn several_client_cas_are_accepted_and_one_below_another() {
     }
 }
 
+/// The names of so many do not fit into a handshake.
+#[tokio::test]
+async fn a_bundle_of_many_client_cas_is_accepted() {
+    let files = Files::new();
+    let key = SigningKey::new(KeyKind::P256);
+    let organisation = "x".repeat(200);
+    let many: String = (0..400)
+        .map(|number| {
+            let name = Name::empty()
+                .with("O", &organisation)
+                .with("CN", &number.to_string());
+            let template = Template::authority("one of many").subject(name);
+            Authority::root(&template.key(key.clone())).pem()
+        })
+        .collect();
+    files.write("ca.crt", format!("{many}{}", files.client_authority.pem()));
+    let rig = Rig::tls(ConnectionLimits::default(), files.paths()).await;
+    let state = rig.until_tls(|state| state.problems.is_empty()).await;
+    assert_eq!(state.client_authorities, Some(401));
+    let asked = files.trusted_client().ask(rig.address).await;
+    assert_eq!(asked.unwrap().status, 200);
+}
+
 /// As Gatekeeper's certificate rotator makes them: RSA, serial numbers 0 and 1 (V 2.4).
 #[tokio::test]
 async fn the_certificates_that_gatekeeper_makes_are_good() {
@@ -245,6 +268,31 @@ async fn one_bad_client_ca_does_not_stand_in_the_way_of_the_others() {
             .status,
         200
     );
+    let told = |state: &TlsState| {
+        state
+            .problems
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+    };
+    let state = rig.tls.clone().unwrap().borrow().clone();
+    let path = files.paths().client_ca.unwrap();
+    let expected = format!(
+        "1 of the certificates of `{}` cannot be used as client CAs, and their clients are refused; the first is certificate 1: ",
+        path.display()
+    );
+    let problems = told(&state);
+    assert!(
+        problems.len() == 1 && problems[0].starts_with(&expected),
+        "{problems:?}"
+    );
+    files.write("ca.crt", bad);
+    let state = rig
+        .until_tls(|state| told(state)[0].starts_with("none of the certificates of "))
+        .await;
+    assert_eq!(state.client_authorities, Some(1), "the last good ones stay");
+    files.write("ca.crt", files.client_authority.pem());
+    rig.until_tls(|state| state.problems.is_empty()).await;
 }
 
 /// v1.4's check looks at the dates of a CA too.
