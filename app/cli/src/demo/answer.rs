@@ -187,7 +187,7 @@ mod tests {
         ]
     }
 
-    fn differing(response: Value) -> Vec<String> {
+    fn differing(response: &Value) -> Vec<String> {
         let answered = Answered {
             status: StatusCode::OK,
             body: json!({ "response": response }),
@@ -202,23 +202,23 @@ mod tests {
         let far = "reg.io/far:v1: REGISTRY_FORBIDDEN: x";
         let good = bad(false, "NO_SIGNATURE");
         assert_eq!(
-            differing(json!({ "items": [good], "systemError": far })),
+            differing(&json!({ "items": [good], "systemError": far })),
             [""; 0]
         );
         for wrong in [bad(true, "NO_SIGNATURE"), bad(false, "VERIFIED")] {
             assert_eq!(
-                differing(json!({ "items": [wrong], "systemError": far })),
+                differing(&json!({ "items": [wrong], "systemError": far })),
                 ["bad"]
             );
         }
-        assert_eq!(differing(json!({ "items": [good] })), ["far"]);
+        assert_eq!(differing(&json!({ "items": [good] })), ["far"]);
         let item = json!({ "key": "reg.io/far:v1", "value": { "isSuccess": false } });
         assert_eq!(
-            differing(json!({ "items": [good, item], "systemError": far })),
+            differing(&json!({ "items": [good, item], "systemError": far })),
             ["far"]
         );
-        assert_eq!(differing(json!({ "systemError": far })), ["bad"]);
-        assert_eq!(differing(json!({})), ["bad", "far"]);
+        assert_eq!(differing(&json!({ "systemError": far })), ["bad"]);
+        assert_eq!(differing(&json!({})), ["bad", "far"]);
     }
 
     #[test]

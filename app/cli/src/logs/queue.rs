@@ -12,6 +12,9 @@ use std::{io, mem, thread};
 const MOST_LINES: usize = 8_192;
 /// The most bytes that wait; as many again may be under way. A line with a whole verification has one to three KB.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
+/// How long the writer rests after it has written, unless half of the room is taken: waking a thread for each line would
+/// cost more than the line. A line after a pause is written at once.
+const REST: Duration = Duration::from_millis(10);
 /// A buffer that grew beyond this is given back after use.
 const KEPT: usize = 256 * 1024;
 /// How long the end of the process waits for the last lines.
@@ -24,8 +27,10 @@ pub(crate) struct Queue(Arc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     waiting: Mutex<Waiting>,
-    /// There is something to do for the writer.
+    /// There is something to write.
     work: Condvar,
+    /// The writer has rested enough.
+    hurry: Condvar,
     /// The writer is done, for good.
     done: Condvar,
 }
@@ -65,8 +70,13 @@ impl Queue {
         }
         waiting.bytes.extend_from_slice(line);
         waiting.lines += 1;
+        let hurry = waiting.is_half_full();
         drop(waiting);
+        // costs nothing while the writer rests
         self.0.work.notify_one();
+        if hurry {
+            self.0.hurry.notify_one();
+        }
     }
 
     /// Write what waits, at most for two seconds, and end the thread. Lines that come later are lost.
@@ -74,11 +84,18 @@ impl Queue {
         let mut waiting = self.0.lock();
         waiting.closing = true;
         self.0.work.notify_one();
+        self.0.hurry.notify_one();
         let ended = self
             .0
             .done
             .wait_timeout_while(waiting, LAST_LINES, |waiting| !waiting.ended);
         drop(ended);
+    }
+}
+
+impl Waiting {
+    fn is_half_full(&self) -> bool {
+        self.lines >= MOST_LINES / 2 || self.bytes.len() >= MOST_BYTES / 2
     }
 }
 
@@ -99,6 +116,9 @@ impl Shared {
             let _ = out.flush();
             batch.clear();
             batch.shrink_to(KEPT);
+            let rests = |waiting: &mut Waiting| !waiting.closing && !waiting.is_half_full();
+            let rested = self.hurry.wait_timeout_while(self.lock(), REST, rests);
+            drop(rested);
         }
         self.lock().ended = true;
         self.done.notify_all();

@@ -180,11 +180,11 @@ async fn an_observer_hears_of_each_request() {
     let signed = Signed::new().await;
     trusting(&signed);
     let heard = Arc::new(AtomicUsize::new(0));
-    let hears = Arc::clone(&heard);
+    let counted = Arc::clone(&heard);
     let options = LoadOptions {
         allow_loopback_http: true,
         observer: Some(Observer::new(move |_| {
-            hears.fetch_add(1, Ordering::Relaxed);
+            counted.fetch_add(1, Ordering::Relaxed);
         })),
         ..LoadOptions::default()
     };
