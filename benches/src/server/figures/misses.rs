@@ -19,6 +19,9 @@ use crate::wire::{Connection, request};
 /// Requests to a registry that never answers.
 const STALLED: usize = 2_000;
 
+/// Requests to it before anything is measured.
+const WARM_UP: usize = 200;
+
 /// Requests for each delay of a registry that answers just before or just after the deadline.
 const CLOSE_EACH: usize = 100;
 
@@ -114,13 +117,20 @@ fn run(bench: &mut Bench, program: &Program) -> Result<Seen> {
         connection.post(&request(&[image])?)?;
     }
     drop(connection);
-    let threads = server.process().threads()?;
-    let before = megabytes(server.process().memory()?.now);
-    let tasks = tasks(&server)?;
     bench.registry.behave(Behaviour {
         trouble: Trouble::Stall,
         ..Behaviour::default()
     })?;
+    // buffers and threads that the first misses need are no leak
+    ask(
+        bench,
+        &server,
+        &bench.images(MANY, 0, WARM_UP, true, false)?,
+    )?;
+    thread::sleep(SETTLE);
+    let threads = server.process().threads()?;
+    let before = megabytes(server.process().memory()?.now);
+    let tasks = tasks(&server)?;
     let many = bench.many();
     let images = bench.images(MANY, 0, STALLED.min(many), true, false)?;
     let stalled = ask(bench, &server, &images)?;
