@@ -126,6 +126,7 @@ impl Server {
         let ended = tokio::select! {
             Some(ended) = self.admission.join_next() => ended,
             Some(ended) = self.side.join_next() => ended,
+            else => return None,
         };
         ended.err()
     }

@@ -233,7 +233,8 @@ async fn goodbye<Io: AsyncRead + AsyncWrite + Unpin>(mut watched: Watched<Io>) {
     if watched.shutdown().await.is_err() {
         return;
     }
-    let mut ignored = [0; 4096];
+    // on the heap: here it would make every connection larger by as much
+    let mut ignored = vec![0; 4096];
     let mut left = UNREAD;
     while !watched.ended && left > 0 {
         match watched.read(&mut ignored).await {

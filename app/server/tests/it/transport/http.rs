@@ -125,9 +125,7 @@ async fn an_answer_before_the_end_of_the_body_reaches_a_client_that_is_still_sen
 #[tokio::test]
 async fn heads_that_are_too_large_are_refused() {
     let rig = Rig::plain(ConnectionLimits::default()).await;
-    let many: String = (0..200)
-        .map(|number| format!("x-{number}: y\r\n"))
-        .collect();
+    let many = "x: y\r\n".repeat(200);
     let long = format!("x: {}\r\n", "y".repeat(17 * 1024));
     let fits = format!("x: {}\r\n", "y".repeat(15 * 1024));
     for (headers, status) in [(many, 431), (long, 431), (fits, 200)] {

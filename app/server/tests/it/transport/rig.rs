@@ -287,7 +287,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Wire<Io> {
     }
 
     async fn more(&mut self) -> io::Result<()> {
-        let mut buffer = [0; 16 * 1024];
+        let mut buffer = vec![0; 16 * 1024];
         match self.io.read(&mut buffer).await? {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
             length => {
@@ -299,7 +299,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Wire<Io> {
 
     /// Wait for the end of the connection, ignoring what comes before: `Ok` if it was a clean one.
     pub(super) async fn end(&mut self) -> io::Result<()> {
-        let mut buffer = [0; 16 * 1024];
+        let mut buffer = vec![0; 16 * 1024];
         let ended = timeout(LONG, async {
             while self.io.read(&mut buffer).await? > 0 {}
             Ok(())

@@ -339,78 +339,61 @@ async fn an_expired_client_ca_vouches_for_nobody() {
 }
 
 #[test]
+fn a_start_without_both_files_says_which_is_missing() {
+    let files = Files::new();
+    for name in ["tls.crt", "tls.key"] {
+        let whole = fs::read(files.at(name)).unwrap();
+        fs::remove_file(files.at(name)).unwrap();
+        let refused = refusal(&files);
+        let expected = format!("{name}`; it must exist and be readable");
+        assert!(refused.contains(&expected), "{refused}");
+        fs::create_dir(files.at(name)).unwrap();
+        let refused = refusal(&files);
+        assert!(refused.contains("is not a regular file"), "{refused}");
+        fs::remove_dir(files.at(name)).unwrap();
+        files.write(name, whole);
+    }
+}
+
+#[test]
 fn a_start_without_a_usable_pair_says_what_to_do() {
     let files = Files::new();
     let good = server_chain(&files.server_authority, KeyKind::P256);
-    let other = server_chain(&files.server_authority, KeyKind::P256);
-    let encrypted = good
-        .key_pem()
-        .replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY");
-    let half = &good.key_pem()[..60];
-    let quoted = good.key_pem().replace("MI", "!!");
-    let junk = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let other = server_chain(&files.server_authority, KeyKind::P256).key_pem();
+    let (certificate, key) = (good.pem(), good.key_pem());
+    let encrypted = key.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY");
+    let quoted = key.replace("MI", "!!");
+    let (half, junk) = (
+        &key[..60],
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    );
+    let long = certificate.repeat(11);
     for (certificate, key, expected) in [
-        (
-            None,
-            Some(good.key_pem()),
-            "tls.crt`; it must exist and be readable",
-        ),
-        (
-            Some(good.pem()),
-            None,
-            "tls.key`; it must exist and be readable",
-        ),
-        (
-            Some(String::new()),
-            Some(good.key_pem()),
-            "contains no certificate",
-        ),
-        (
-            Some(good.key_pem()),
-            Some(good.key_pem()),
-            "contains no certificate",
-        ),
-        (
-            Some(good.pem()),
-            Some(String::new()),
-            "contains no private key",
-        ),
-        (Some(good.pem()), Some(encrypted), "without a passphrase"),
-        (
-            Some(good.pem()),
-            Some(half.to_owned()),
-            "breaks off before an `END` line",
-        ),
-        (Some(good.pem()), Some(quoted), "not base64"),
-        (
-            Some(junk.to_owned()),
-            Some(good.key_pem()),
-            "certificate 1 of",
-        ),
-        (
-            Some(good.pem()),
-            Some(other.key_pem()),
-            "does not go with the certificate",
-        ),
-        (
-            Some(good.pem().repeat(11)),
-            Some(good.key_pem()),
-            "22 certificates, expected at most 20",
-        ),
+        ("", &*key, "contains no certificate"),
+        (&key, &key, "contains no certificate"),
+        (&certificate, "", "contains no private key"),
+        (&certificate, &encrypted, "without a passphrase"),
+        (&certificate, half, "breaks off before an `END` line"),
+        (&certificate, &quoted, "not base64"),
+        (junk, &key, "certificate 1 of"),
+        (&certificate, &other, "does not go with the certificate"),
+        (&long, &key, "22 certificates, expected at most 20"),
     ] {
-        for (name, text) in [("tls.crt", certificate), ("tls.key", key)] {
-            match text {
-                None => fs::remove_file(files.at(name)).unwrap(),
-                Some(text) => files.write(name, text),
-            }
-        }
-        let error: TlsFileError = TlsFiles::load(files.paths()).unwrap_err();
-        let printed = error.to_string();
-        assert!(printed.contains(expected), "{printed}");
-        assert!(printed.contains(&*files.directory.path().to_string_lossy()));
-        // no part of a key
-        assert!(!printed.contains("MI"), "{printed}");
+        files.write("tls.crt", certificate);
+        files.write("tls.key", key);
+        let refused = refusal(&files);
+        assert!(refused.contains(expected), "{refused}");
+        let secret = key.lines().nth(1).unwrap_or("none");
+        assert!(!refused.contains(secret), "{refused}");
     }
+}
+
+/// What is said when the server cannot start with these files. It names the folder.
+fn refusal(files: &Files) -> String {
+    let error: TlsFileError = TlsFiles::load(files.paths()).unwrap_err();
+    let printed = error.to_string();
+    assert!(printed.contains(&*files.directory.path().to_string_lossy()));
+    printed
 }
 
 #[tokio::test]
