@@ -66,6 +66,14 @@ impl Call {
         Arc::clone(&self.seats)
     }
 
+    /// That this call began a piece of work.
+    pub(crate) fn begun(&self) -> Begun {
+        Begun {
+            now: self.now,
+            deadline: self.deadline,
+        }
+    }
+
     /// The result of the work of `key`: joined, or made by `begin`. If what was joined does not answer this call, the work
     /// is done once more.
     pub(crate) async fn share<K, V, F>(
@@ -79,13 +87,9 @@ impl Call {
         V: Outcome + Clone + Send + Sync + 'static,
         F: Future<Output = V> + Send + 'static,
     {
-        let me = Begun {
-            now: self.now,
-            deadline: self.deadline,
-        };
         let mut undecided = None;
         for _ in 0..2 {
-            let ticket = flights.join(key.clone(), me, &begin);
+            let ticket = flights.join(key.clone(), self.begun(), &begin);
             let ticket = ticket.map_err(|Full| Missed::Full)?;
             let beginner = ticket.begun();
             let outcome = ticket.wait(self.deadline).await.map_err(Missed::Late)?;

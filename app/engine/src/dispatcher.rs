@@ -161,10 +161,10 @@ impl Dispatcher {
         if let Some(judgement) = Fixed::of(snapshot, repository).judgement(snapshot) {
             return Report::of(reference, &judgement, false);
         }
-        self.counts.misses.fetch_add(1, Ordering::Relaxed);
         let target = match self.target(snapshot, reference, call).await {
             Ok(target) => target,
             Err(error) => {
+                self.counts.misses.fetch_add(1, Ordering::Relaxed);
                 return Report::of(reference, &Judgement::failed(None, error), false);
             }
         };
@@ -172,10 +172,12 @@ impl Dispatcher {
         let key = Key::of_verdict(snapshot.scope(), repository, target.digest());
         let known = self.remembered.as_ref();
         let known = known.and_then(|one| one.verdict(key, call.now));
-        let judgement = match known {
-            Some(judgement) => judgement,
-            None => self.judge(snapshot, repository, target, call).await,
-        };
+        if let Some(judgement) = known {
+            self.counts.hits.fetch_add(1, Ordering::Relaxed);
+            return Report::of(reference, &judgement, true);
+        }
+        self.counts.misses.fetch_add(1, Ordering::Relaxed);
+        let judgement = self.judge(snapshot, repository, target, call).await;
         Report::of(reference, &judgement, false)
     }
 

@@ -258,3 +258,6 @@ impl<K: Hash + Eq + Clone, V> Drop for Ticket<K, V> {
         self.inner.leave(&self.key, self.number);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -367,7 +367,6 @@ fn verdict_life(judgement: &Judgement, ttl: Duration) -> Option<Life> {
         Decision::Admit(admission) if admission.code() == ReasonCode::Verified => ttl,
         Decision::Admit(_) => ttl.min(LONGEST_UNENFORCED),
         // a defect of ours says nothing about the image
-        Decision::Deny(reason) if reason.code() == ReasonCode::Internal => return None,
         Decision::Deny(_) if judgement.findings.iter().any(|one| is_defect(one)) => return None,
         Decision::Deny(_) => ttl.min(LONGEST_DENIAL),
         Decision::Undecided(_) => return None,

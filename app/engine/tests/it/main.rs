@@ -4,8 +4,11 @@
 
 mod dispatcher;
 mod fixture;
+mod joined;
+mod keys;
+mod lives;
+mod odd;
 mod requests;
-mod review;
 mod several;
 mod shelf;
 mod verdicts;

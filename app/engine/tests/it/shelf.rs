@@ -223,22 +223,21 @@ impl Default for Statement<'_> {
     }
 }
 
-/// A configuration over `shelf` that trusts `root` under `statements`.
-pub(crate) fn snapshot(
-    shelf: &Shelf,
-    root: &Authority,
-    statements: &[Statement<'_>],
-    policy: ConfigPolicy,
-    scope: ScopeId,
-) -> Arc<Snapshot> {
+/// A verifier of `types` that trusts `root` under `statements`.
+pub(crate) fn verifier(types: &[&str], root: &Authority, statements: &[Statement<'_>]) -> Verifier {
     let statements: Vec<String> = statements
         .iter()
         .enumerate()
         .map(|(number, one)| {
+            let trust = if one.level == "skip" {
+                String::new()
+            } else {
+                let identity = one.identity;
+                format!(r#","trustStores":["ca:acme"],"trustedIdentities":["{identity}"]"#)
+            };
             format!(
-                r#"{{"name":"s{number}","registryScopes":["{}"],"signatureVerification":{{"level":"{}"}},
-                    "trustStores":["ca:acme"],"trustedIdentities":["{}"]}}"#,
-                one.scope, one.level, one.identity
+                r#"{{"name":"s{number}","registryScopes":["{}"],"signatureVerification":{{"level":"{}"}}{trust}}}"#,
+                one.scope, one.level
             )
         })
         .collect();
@@ -252,9 +251,24 @@ pub(crate) fn snapshot(
     stores
         .insert(StoreType::Ca, "acme", vec![certificate])
         .unwrap();
-    let types = vec![notation::SIGNATURE_ARTIFACT_TYPE.to_owned()];
+    let types = types.iter().map(|one| (*one).to_owned()).collect();
     let verifier = notation::Verifier::new("notation", types, trust, stores.build()).unwrap();
+    Verifier::Notation(verifier)
+}
+
+/// A configuration over `shelf` that trusts `root` under `statements`.
+pub(crate) fn snapshot(
+    shelf: &Shelf,
+    root: &Authority,
+    statements: &[Statement<'_>],
+    policy: ConfigPolicy,
+    scope: ScopeId,
+) -> Arc<Snapshot> {
+    let verifiers = vec![verifier(
+        &[notation::SIGNATURE_ARTIFACT_TYPE],
+        root,
+        statements,
+    )];
     let store: Arc<dyn Store> = Arc::new(shelf.clone());
-    let verifiers = vec![Verifier::Notation(verifier)];
     Arc::new(Snapshot::new(verifiers, vec![store], policy, Limits::default(), scope).unwrap())
 }
