@@ -31,8 +31,12 @@ pub(crate) struct Ran {
 
 impl Rig {
     pub(crate) async fn new() -> Self {
+        Self::over(Registry::start().await.unwrap())
+    }
+
+    pub(crate) fn over(registry: Registry) -> Self {
         let rig = Self {
-            registry: Registry::start().await.unwrap(),
+            registry,
             root: Authority::new("Acme Root"),
             directory: tempfile::tempdir().unwrap(),
         };
