@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use ratify_config::{Environment, LoadOptions};
+use ratify_config::{Environment, LoadOptions, Loaded};
 use ratify_engine::{Dispatcher, DispatcherOptions};
 use ratify_http::{Exchange, Observer, Outcome};
 use ratify_server::{
@@ -41,7 +41,7 @@ pub(crate) async fn serve(args: &Serve, debug: bool) -> Result<Status, Error> {
     let mut signals = StopSignals::listen()?;
     let metrics = Arc::new(Metrics::new()?);
     let health = Arc::new(Health::new());
-    let (files, loaded) = Files::load(source(&settings, &metrics))?;
+    let (files, loaded) = load(source(&settings, &metrics), &mut signals).await?;
     let log = ServerLog::start(loaded.formatter, debug)?;
     logs::tell_defects();
     settings::tell_features();
@@ -76,6 +76,18 @@ pub(crate) async fn serve(args: &Serve, debug: bool) -> Result<Status, Error> {
     let ended = run(server, following, &mut signals, &health, &stop).await;
     dispatcher.stop().await;
     ended.map(|()| Status::Done)
+}
+
+/// Read the configuration for the first time, unless somebody asks for the end while a disk does not answer.
+async fn load(source: Source, signals: &mut StopSignals) -> Result<(Files, Loaded), Error> {
+    let loading = tokio::task::spawn_blocking(move || Files::load(source));
+    tokio::select! {
+        loaded = loading => match loaded {
+            Ok(loaded) => Ok(loaded?),
+            Err(_) => Err(Error::PartEnded { part: "what reads the configuration" }),
+        },
+        () = signals.next() => Err(Error::Interrupted),
+    }
 }
 
 /// The configuration, and how a server reads it: whoever names an image also chooses which host is asked, so hosts of
@@ -236,7 +248,7 @@ async fn run(
         () = signals.next() => return Err(Error::Interrupted),
     }
     if ended.is_ok() {
-        // it may be reading files still, which ends by itself
+        // it was told to stop, and does not wait for a file that is being read
         let _ = following.await;
     }
     ended

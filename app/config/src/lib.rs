@@ -24,4 +24,7 @@ mod trust_stores;
 
 pub use environment::Environment;
 pub use error::{ConfigError, Problem};
-pub use load::{Attempt, Formatter, LoadOptions, Loaded, Timeouts, Warning, attempt, load, parse};
+pub use load::{
+    Attempt, Document, Formatter, LoadOptions, Loaded, Timeouts, Warning, attempt, attempt_again,
+    load, parse,
+};

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::fs::File;
-use std::io::Read;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,6 +52,8 @@ pub struct LoadOptions {
 pub struct Loaded {
     /// The file it came from.
     pub path: PathBuf,
+    /// What stood in that file.
+    pub document: Document,
     /// What the engine works with.
     pub snapshot: Snapshot,
     /// How long a request to the server may take.
@@ -68,6 +70,16 @@ pub struct Loaded {
     pub sources: Vec<PathBuf>,
     /// What somebody should look at, in the order of the file's parts.
     pub warnings: Vec<Warning>,
+}
+
+/// What stood in a configuration file that could be used. Prints its length, for it may hold what nobody should read.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Document(Arc<[u8]>);
+
+impl fmt::Debug for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Document({} bytes)", self.0.len())
+    }
 }
 
 /// What came of reading a configuration.
@@ -140,12 +152,38 @@ pub fn attempt(path: Option<&Path>, environment: &Environment, options: &LoadOpt
             result: Err(ConfigError::NoDefault),
         };
     };
+    match read(&path, options) {
+        Ok(body) => attempt_with(&path, &body, environment, options),
+        Err(error) => Attempt {
+            sources: vec![path],
+            result: Err(error),
+        },
+    }
+}
+
+/// The same without reading the file at `path` again: with what stood there when it could be used last, but the certificates
+/// and logins of now. What was taken out of a trust store must count even while the file itself is broken.
+pub fn attempt_again(
+    path: &Path,
+    document: &Document,
+    environment: &Environment,
+    options: &LoadOptions,
+) -> Attempt {
+    attempt_with(path, &document.0, environment, options)
+}
+
+fn attempt_with(
+    path: &Path,
+    body: &[u8],
+    environment: &Environment,
+    options: &LoadOptions,
+) -> Attempt {
     let mut notes = Notes::default();
-    notes.evidence.source(&path);
-    let loaded = read(&path).and_then(|body| build(&path, &body, environment, options, &mut notes));
+    notes.evidence.source(path);
+    let built = build(path, body, environment, options, &mut notes);
     let sources = notes.evidence.sources();
     Attempt {
-        result: loaded.map(|parts| parts.loaded(&path, notes, sources.clone())),
+        result: built.map(|parts| parts.loaded(path, body, notes, sources.clone())),
         sources,
     }
 }
@@ -163,7 +201,7 @@ pub fn parse(
     let mut notes = Notes::default();
     let parts = build(path, body, environment, options, &mut notes)?;
     let sources = notes.evidence.sources();
-    Ok(parts.loaded(path, notes, sources))
+    Ok(parts.loaded(path, body, notes, sources))
 }
 
 fn build(
@@ -184,9 +222,15 @@ fn build(
     parts.map_err(|misplaced| misplaced.in_file(path))
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, ConfigError> {
+fn read(path: &Path, options: &LoadOptions) -> Result<Vec<u8>, ConfigError> {
     let mut body = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(MAX_CONFIG + 1).read_to_end(&mut body));
+    // a command may be given a pipe; a server reads again and again
+    let file = if options.guarded {
+        open_file(path)
+    } else {
+        File::open(path)
+    };
+    let read = file.and_then(|file| file.take(MAX_CONFIG + 1).read_to_end(&mut body));
     let length = read.map_err(|error| ConfigError::Unreadable {
         path: path.to_owned(),
         error,
@@ -201,6 +245,17 @@ fn read(path: &Path) -> Result<Vec<u8>, ConfigError> {
     }
 }
 
+/// Open a file, and nothing else: opening a named pipe would wait for its writer, perhaps for ever.
+pub(crate) fn open_file(path: &Path) -> io::Result<File> {
+    let kind = fs::metadata(path)?.file_type();
+    // of a folder, reading says what it is
+    if kind.is_file() || kind.is_dir() {
+        return File::open(path);
+    }
+    let kind = io::ErrorKind::InvalidInput;
+    Err(io::Error::new(kind, "it is not a regular file"))
+}
+
 pub(crate) struct Parts {
     snapshot: Snapshot,
     timeouts: Timeouts,
@@ -211,9 +266,10 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    fn loaded(self, path: &Path, notes: Notes, sources: Vec<PathBuf>) -> Loaded {
+    fn loaded(self, path: &Path, body: &[u8], notes: Notes, sources: Vec<PathBuf>) -> Loaded {
         Loaded {
             path: path.to_owned(),
+            document: Document(body.into()),
             snapshot: self.snapshot,
             timeouts: self.timeouts,
             formatter: self.formatter,

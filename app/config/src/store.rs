@@ -1,6 +1,5 @@
 //! Stores of type `oras`: how to reach registries, and with which login.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -16,6 +15,7 @@ use zeroize::Zeroizing;
 use crate::error::{Misplaced, Problem};
 use crate::evidence::Evidence;
 use crate::fields::Notes;
+use crate::load::open_file;
 use crate::place::Place;
 use crate::readers::EVERY_TYPE;
 use crate::spec::{AuthProviderSpec, RegistrySpec, StoreSpec};
@@ -166,7 +166,7 @@ fn authorities(
 
 fn content(path: &Path) -> Result<Vec<u8>, Problem> {
     let mut content = Vec::new();
-    let read = File::open(path).and_then(|file| {
+    let read = open_file(path).and_then(|file| {
         let mut limited = file.take(MAX_AUTHORITIES + 1);
         limited.read_to_end(&mut content)
     });

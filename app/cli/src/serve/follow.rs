@@ -1,18 +1,21 @@
 //! The configuration of a running server: read again when something it was made of has changed.
 //!
 //! A new one is built beside the running one and swapped whole. One that cannot be used changes nothing but what is
-//! said about it (T-52): the last good one stays, in the log, the metrics and the body of `/readyz`.
+//! said about it (T-52): the last good one stays, in the log, the metrics and the body of `/readyz`. The last good one is
+//! what was written, not what it led to: a certificate that is taken out of a trust store counts at once, also while the
+//! configuration file is broken or gone (decision 15, T-55).
 
 use std::panic::{self, AssertUnwindSafe};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use ratify_config::{Attempt, ConfigError, Environment, LoadOptions, Loaded};
+use ratify_config::{Attempt, ConfigError, Document, Environment, LoadOptions, Loaded};
 use ratify_server::{Configuration, Health, Metrics, Timeouts};
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::task::{JoinError, JoinHandle};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::stamps::{Change, Stamps};
@@ -20,8 +23,12 @@ use crate::logs::Formatting;
 
 /// How often the files are looked at: a change counts within this time and that of reading it.
 const TICK: Duration = Duration::from_millis(500);
+/// How long reading may take before somebody is told: a disk that does not answer keeps every change from counting.
+const SLOW: Duration = Duration::from_secs(10);
 /// What health calls a configuration that cannot be used.
 const CONFIGURATION: &str = "configuration";
+/// What it calls files that cannot be read to their end.
+const READING: &str = "reading the configuration";
 
 /// Which configuration, and how it is read.
 #[derive(Debug, Clone)]
@@ -41,6 +48,8 @@ pub(crate) struct Files {
     /// How that looked before the attempt.
     stamps: Stamps,
     failing: Failing,
+    /// Where the configuration that was good last stood, and what it said.
+    good: (PathBuf, Document),
 }
 
 /// Whether the last attempt failed.
@@ -65,13 +74,21 @@ enum Found {
         /// Something has changed; else it was read only to be sure.
         changed: bool,
     },
-    /// No configuration, and why.
-    Trouble(String),
+    /// No new configuration, and why, if that is news.
+    Trouble {
+        trouble: Option<String>,
+        /// What the last good one leads to by now, if that can be used.
+        good: Option<Box<Loaded>>,
+    },
 }
 
 impl Source {
     fn attempt(&self) -> Attempt {
         ratify_config::attempt(self.path.as_deref(), &self.environment, &self.options)
+    }
+
+    fn again(&self, path: &Path, document: &Document) -> Attempt {
+        ratify_config::attempt_again(path, document, &self.environment, &self.options)
     }
 }
 
@@ -88,6 +105,7 @@ impl Files {
             stamps: Stamps::of(&sources).doubtful(),
             paths: sources,
             failing: Failing::No,
+            good: (loaded.path.clone(), loaded.document.clone()),
         };
         Ok((files, loaded))
     }
@@ -104,20 +122,38 @@ impl Files {
         // a defect of the reader must not end a server that has a good configuration
         let attempt = panic::catch_unwind(AssertUnwindSafe(|| self.source.attempt()));
         let trouble = match attempt {
-            Ok(Attempt { sources, result }) => {
+            Ok(Attempt {
+                sources,
+                result: Ok(loaded),
+            }) => {
                 self.watch(sources);
-                match result {
-                    Ok(loaded) => {
-                        self.failing = Failing::No;
-                        let loaded = Box::new(loaded);
-                        return Found::Configuration { loaded, changed };
-                    }
-                    Err(error) => error.to_string(),
-                }
+                self.failing = Failing::No;
+                self.good = (loaded.path.clone(), loaded.document.clone());
+                let loaded = Box::new(loaded);
+                return Found::Configuration { loaded, changed };
+            }
+            Ok(Attempt {
+                sources,
+                result: Err(error),
+            }) => {
+                let good = self.look_at_good(sources);
+                return self.fail(error.to_string(), changed, good);
             }
             Err(_) => "a part of this program failed while reading the configuration".to_owned(),
         };
-        self.fail(trouble, changed)
+        self.fail(trouble, changed, None)
+    }
+
+    /// What the last good configuration leads to by now. Its files are watched beside `sources`.
+    fn look_at_good(&mut self, mut sources: Vec<PathBuf>) -> Option<Box<Loaded>> {
+        let (path, document) = &self.good;
+        let again = panic::catch_unwind(AssertUnwindSafe(|| self.source.again(path, document)));
+        let attempt = again.ok()?;
+        sources.extend(attempt.sources);
+        sources.sort_unstable();
+        sources.dedup();
+        self.watch(sources);
+        attempt.result.ok().map(Box::new)
     }
 
     fn watch(&mut self, sources: Vec<PathBuf>) {
@@ -127,17 +163,19 @@ impl Files {
         }
     }
 
-    fn fail(&mut self, trouble: String, changed: bool) -> Found {
+    fn fail(&mut self, trouble: String, changed: bool, good: Option<Box<Loaded>>) -> Found {
+        let mut news = None;
         match &self.failing {
             Failing::No => self.failing = Failing::Suspected,
             Failing::Told(_) if changed => self.failing = Failing::Suspected,
             Failing::Told(told) if *told == trouble => {}
             Failing::Told(_) | Failing::Suspected => {
                 self.failing = Failing::Told(trouble.clone());
-                return Found::Trouble(trouble);
+                news = Some(trouble);
             }
         }
-        Found::Nothing
+        let trouble = news;
+        Found::Trouble { trouble, good }
     }
 }
 
@@ -194,7 +232,12 @@ impl Follower {
                 let found = files.look();
                 (files, found)
             });
-            let Ok((back, found)) = look.await else {
+            let looked = tokio::select! {
+                // whoever hangs is left behind: the process ends all the same
+                () = stop.cancelled() => return,
+                looked = self.patiently(look, SLOW) => looked,
+            };
+            let Ok((back, found)) = looked else {
                 return;
             };
             files = back;
@@ -202,25 +245,49 @@ impl Follower {
         }
     }
 
+    /// Wait for a look at the files, and tell if that takes longer than `slow`.
+    async fn patiently<T>(&self, mut look: JoinHandle<T>, slow: Duration) -> Result<T, JoinError> {
+        if let Ok(looked) = timeout(slow, &mut look).await {
+            return looked;
+        }
+        let trouble = format!(
+            "a file has not been read to its end in {} s; until it is, no change counts",
+            slow.as_secs()
+        );
+        tracing::error!("{READING}: {trouble}");
+        self.health.warn(READING, Some(trouble));
+        let looked = look.await;
+        tracing::info!("{READING}: no longer so");
+        self.health.warn(READING, None);
+        looked
+    }
+
     fn take(&mut self, found: Found) {
         match found {
             Found::Nothing => {}
-            Found::Configuration { loaded, changed } => self.swap(*loaded, changed),
-            Found::Trouble(trouble) => {
-                tracing::error!("{trouble}; the last good configuration stays in use");
-                self.metrics.configuration_failed();
-                self.health.warn(CONFIGURATION, Some(trouble.clone()));
-                self.trouble = Some(trouble);
+            Found::Configuration { loaded, changed } => {
+                self.formatting.follow(loaded.formatter);
+                if let Some(trouble) = self.trouble.take() {
+                    tracing::info!("no longer so: {trouble}");
+                    self.health.warn(CONFIGURATION, None);
+                }
+                self.swap(*loaded, changed);
+            }
+            Found::Trouble { trouble, good } => {
+                if let Some(trouble) = trouble {
+                    tracing::error!("{trouble}; the last good configuration stays in use");
+                    self.metrics.configuration_failed();
+                    self.health.warn(CONFIGURATION, Some(trouble.clone()));
+                    self.trouble = Some(trouble);
+                }
+                if let Some(good) = good {
+                    self.swap(*good, false);
+                }
             }
         }
     }
 
     fn swap(&mut self, loaded: Loaded, changed: bool) {
-        self.formatting.follow(loaded.formatter);
-        if let Some(trouble) = self.trouble.take() {
-            tracing::info!("no longer so: {trouble}");
-            self.health.warn(CONFIGURATION, None);
-        }
         let running = Arc::clone(&self.current.borrow());
         let is_another = loaded.snapshot.scope() != running.snapshot.scope()
             || timeouts(&loaded) != running.timeouts

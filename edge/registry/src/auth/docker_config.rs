@@ -166,6 +166,11 @@ impl DockerConfig {
             source: Arc::new(source),
         };
         let stamp = match tokio::fs::metadata(path).await {
+            // opening a named pipe would wait for its writer, and everybody else for that
+            Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => {
+                let kind = io::ErrorKind::InvalidInput;
+                return Err(unreadable(io::Error::new(kind, "it is not a regular file")));
+            }
             Ok(metadata) => Stamp::of(&metadata),
             Err(error) if error.kind() == io::ErrorKind::NotFound && !self.required => {
                 return Ok(None);

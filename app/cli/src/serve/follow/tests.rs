@@ -52,12 +52,15 @@ impl Fixture {
     }
 
     fn load(&self) -> (Files, Loaded) {
-        Files::load(Source {
+        Files::load(self.source()).unwrap()
+    }
+
+    fn source(&self) -> Source {
+        Source {
             path: Some(self.at("config.json")),
             environment: Environment::default(),
             options: LoadOptions::default(),
-        })
-        .unwrap()
+        }
     }
 
     fn follower(&self) -> Follower {
@@ -73,7 +76,10 @@ fn word(found: &Found) -> &'static str {
         Found::Nothing => "nothing",
         Found::Configuration { changed: true, .. } => "changed",
         Found::Configuration { changed: false, .. } => "read again",
-        Found::Trouble(_) => "trouble",
+        Found::Trouble {
+            trouble: Some(_), ..
+        } => "trouble",
+        Found::Trouble { trouble: None, .. } => "nothing",
     }
 }
 
@@ -125,7 +131,11 @@ fn another_file_than_the_configuration_may_be_what_is_broken() {
     fs::write(fixture.at("certs/readme.txt"), "no certificate").unwrap();
     assert_eq!(word(&files.look()), "nothing");
     let found = files.look();
-    let Found::Trouble(trouble) = &found else {
+    let Found::Trouble {
+        trouble: Some(trouble),
+        good: None,
+    } = &found
+    else {
         panic!("{found:?}")
     };
     assert!(trouble.contains("readme.txt"), "{trouble}");
@@ -184,7 +194,10 @@ fn att_52_trouble_is_shown_until_it_is_over_and_changes_nothing_else() {
     let mut follower = fixture.follower();
     let current = follower.current();
     let first = Arc::clone(&current.borrow());
-    follower.take(Found::Trouble("config.json: broken".to_owned()));
+    follower.take(Found::Trouble {
+        trouble: Some("config.json: broken".to_owned()),
+        good: None,
+    });
     let shown = follower.health.readiness().warnings;
     assert_eq!(shown, ["configuration: config.json: broken"]);
     assert!(Arc::ptr_eq(&first, &current.borrow()));
@@ -195,4 +208,88 @@ fn att_52_trouble_is_shown_until_it_is_over_and_changes_nothing_else() {
     follower.take(Found::Configuration { loaded, changed });
     assert_eq!(follower.health.readiness().warnings, [""; 0]);
     assert!(Arc::ptr_eq(&first, &current.borrow()));
+}
+
+/// Decision 15: a broken file must not keep alive what was taken out of a trust store.
+#[test]
+fn att_55_what_the_last_good_configuration_leads_to_is_followed_while_the_file_is_broken() {
+    for breakage in ["{", "{}", ""] {
+        let fixture = Fixture::new();
+        let (mut files, _) = fixture.load();
+        let mut follower = fixture.follower();
+        let current = follower.current();
+        let mut look = |files: &mut Files| {
+            let found = files.look();
+            let told = word(&found);
+            follower.take(found);
+            (told, current.borrow().snapshot.scope())
+        };
+        let (_, trusting) = look(&mut files);
+        if breakage.is_empty() {
+            fs::remove_file(fixture.at("config.json")).unwrap();
+        } else {
+            fixture.write_text(breakage);
+        }
+        assert_eq!(look(&mut files), ("nothing", trusting));
+        assert_eq!(look(&mut files), ("trouble", trusting), "{breakage}");
+        fs::remove_file(fixture.at("certs/root.pem")).unwrap();
+        let (_, empty) = look(&mut files);
+        assert_ne!(empty, trusting, "{breakage}");
+        // a certificate that is half written changes nothing
+        fs::write(fixture.at("certs/root.pem"), "-----BEGIN CERTIFICATE-----").unwrap();
+        assert_eq!(look(&mut files).1, empty);
+        fs::write(fixture.at("certs/root.pem"), Authority::new("two").pem()).unwrap();
+        let (_, two) = look(&mut files);
+        assert!(two != empty && two != trusting);
+        fixture.write(&fixture.config());
+        assert_eq!(look(&mut files), ("changed", two), "mended");
+        assert_eq!(follower.health.readiness().warnings, [""; 0]);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_pipe_in_place_of_a_file_is_trouble_and_not_waited_for() {
+    let fixture = Fixture::new();
+    let mut source = fixture.source();
+    source.options.guarded = true;
+    let (mut files, _) = Files::load(source).unwrap();
+    fs::remove_file(fixture.at("config.json")).unwrap();
+    let made = std::process::Command::new("mkfifo")
+        .arg(fixture.at("config.json"))
+        .status();
+    assert!(made.unwrap().success());
+    files.look();
+    let found = files.look();
+    let Found::Trouble {
+        trouble: Some(trouble),
+        ..
+    } = &found
+    else {
+        panic!("{found:?}")
+    };
+    assert!(trouble.ends_with("it is not a regular file"), "{trouble}");
+}
+
+#[tokio::test]
+async fn reading_that_does_not_end_is_told() {
+    let fixture = Fixture::new();
+    let follower = fixture.follower();
+    let (sender, receiver) = tokio::sync::oneshot::channel::<()>();
+    let health = Arc::clone(&follower.health);
+    let waiting = tokio::spawn(async move {
+        let look = tokio::spawn(receiver);
+        follower.patiently(look, Duration::ZERO).await.is_ok()
+    });
+    while health.readiness().warnings.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let warnings = health.readiness().warnings;
+    assert!(
+        warnings[0].starts_with("reading the configuration: a file"),
+        "{warnings:?}"
+    );
+    sender.send(()).unwrap();
+    assert!(waiting.await.unwrap());
+    assert_eq!(health.readiness().warnings, [""; 0]);
 }
