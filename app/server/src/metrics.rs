@@ -219,12 +219,27 @@ impl Metrics {
         self.requests.shed.with_label_values(&[why]).inc();
     }
 
-    /// An image was answered for.
-    pub(crate) fn verdict(&self, endpoint: Endpoint, decision: &'static str, code: ReasonCode) {
-        let labels = [endpoint.word(), decision, code.as_str()];
-        self.requests.verdicts.with_label_values(&labels).inc();
-        if code == ReasonCode::DeadlineExceeded {
-            self.requests.deadline_misses.inc();
+    /// Images were answered for, each with this decision and code. Equal ones are counted together, because finding a
+    /// counter costs more than all else that a remembered verdict needs here.
+    pub(crate) fn verdicts(
+        &self,
+        endpoint: Endpoint,
+        words: impl Iterator<Item = (&'static str, ReasonCode)>,
+    ) {
+        let mut counts: Vec<((&'static str, ReasonCode), u64)> = Vec::new();
+        for word in words {
+            match counts.iter_mut().find(|(counted, _)| *counted == word) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((word, 1)),
+            }
+        }
+        for ((decision, code), count) in counts {
+            let labels = [endpoint.word(), decision, code.as_str()];
+            let verdicts = &self.requests.verdicts;
+            verdicts.with_label_values(&labels).inc_by(count);
+            if code == ReasonCode::DeadlineExceeded {
+                self.requests.deadline_misses.inc_by(count);
+            }
         }
     }
 

@@ -6,12 +6,29 @@ use ratify_verify::{Reason, ReasonCode};
 /// v1.4's words for a reference that is none.
 const UNPARSABLE: &str = "failed to parse subject reference";
 
+/// The longest part of a key that is repeated beside the key itself. No reference that can be read is longer, and a
+/// namespace has at most 63 characters; a key can have a megabyte.
+const MAX_SHOWN: usize = 1024;
+
+/// The first part of a text that a caller chose, cut between characters.
+pub(super) fn shown(text: &str) -> &str {
+    shortened(text, MAX_SHOWN)
+}
+
+/// The first `most` bytes of a text or a little less, cut between characters.
+pub(super) fn shortened(text: &str, most: usize) -> &str {
+    let end = (0..=most.min(text.len()))
+        .rev()
+        .find(|end| text.is_char_boundary(*end));
+    text.get(..end.unwrap_or_default()).unwrap_or_default()
+}
+
 /// A key, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Key<'a> {
     /// As asked for. Answers repeat it byte for byte.
     pub(super) asked: &'a str,
-    /// The namespace, empty if none is given.
+    /// The namespace, empty if none is given. For people: its first part.
     pub(super) namespace: &'a str,
     /// What follows it.
     pub(super) subject: &'a str,
@@ -26,7 +43,7 @@ impl<'a> Key<'a> {
         let (namespace, subject) = bracketed.unwrap_or(("", asked));
         Self {
             asked,
-            namespace,
+            namespace: shown(namespace),
             subject,
         }
     }
@@ -63,6 +80,16 @@ mod tests {
                 "{asked}"
             );
         }
+    }
+
+    #[test]
+    fn what_is_repeated_of_a_key_is_bounded() {
+        let text = format!("a{}", "ä".repeat(1_000_000));
+        let key = format!("[{text}]x");
+        let namespace = Key::of(&key).namespace;
+        assert_eq!((namespace.len(), shown("ab")), (MAX_SHOWN - 1, "ab"));
+        assert_eq!(shortened("äö", 3), "ä");
+        assert_eq!(shortened("", 3), "");
     }
 
     #[test]

@@ -13,8 +13,9 @@ use ratify_verify::{Reason, ReasonCode};
 use tracing::info;
 
 use super::Asked;
+use super::go_json::Unsupported;
 use super::images::{Distinct, Ended, Stopped};
-use super::key::Key;
+use super::key::{Key, shown};
 use super::response::Answer;
 use crate::metrics::Endpoint;
 
@@ -54,10 +55,10 @@ type Resolved = Result<Descriptor, StoreError>;
 
 impl Asked<'_> {
     /// The answer about `keys`, in their order.
-    pub(super) async fn mutate(&self, keys: &[Cow<'_, str>]) -> Result<Answer, serde_json::Error> {
+    pub(super) async fn mutate(&self, keys: &[Cow<'_, str>]) -> Result<Answer, Unsupported> {
         let trace_id = self.trace_id.as_str();
         let distinct = Distinct::of(keys);
-        for key in &distinct.texts {
+        for key in distinct.texts.iter().map(|key| shown(key)) {
             info!(
                 "component-type" = "server",
                 "trace-id" = trace_id,
@@ -83,13 +84,11 @@ impl Asked<'_> {
             .zip(plans.iter().zip(&ended))
             .map(|(key, (plan, ended))| (*key, value(key, plan, ended)))
             .collect();
-        for (_, result) in &results {
-            let (decision, code) = match result {
-                Ok(_) => ("resolved", ReasonCode::Verified),
-                Err(reason) => ("failed", reason.code()),
-            };
-            self.face.metrics.verdict(Endpoint::Mutate, decision, code);
-        }
+        let words = results.iter().map(|(_, result)| match result {
+            Ok(_) => ("resolved", ReasonCode::Verified),
+            Err(reason) => ("failed", reason.code()),
+        });
+        self.face.metrics.verdicts(Endpoint::Mutate, words);
         for (key, result) in distinct
             .places
             .iter()

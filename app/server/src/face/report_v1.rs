@@ -61,15 +61,6 @@ impl<'a> Reports<'a> {
             ..self
         }
     }
-
-    /// Whether there is no report; the server leaves the member out then.
-    pub fn is_empty(&self) -> bool {
-        match self.content {
-            Content::Findings(findings, _) => findings.is_empty(),
-            Content::Failure(_) => false,
-            Content::Nothing => true,
-        }
-    }
 }
 
 impl Serialize for Reports<'_> {

@@ -9,13 +9,14 @@ use ratify_oci::Digest;
 use ratify_verify::{Reason, ReasonCode};
 use serde::Serialize;
 
-use super::go_json;
+use super::go_json::{self, Unsupported};
+use super::key::shortened;
 use super::report_v1::{NotEnforced, Reports};
 
 /// The version of a result whose policy is `configPolicy` (V 2.5).
 const RESULT_VERSION: &str = "0.2.0";
-/// Once an answer has so many bytes, further items come without `verifierReports` (v1.4 leaves the member out when there
-/// is none). A thousand images with a hundred signatures each would make some 70 MB, which Gatekeeper would have to hold.
+/// Once an answer has so many bytes, further items have no reports in `verifierReports`; templates that read reports deny
+/// then. A thousand images with a hundred signatures each would make some 70 MB, which Gatekeeper would have to hold.
 const MAX_WITH_REPORTS: usize = 8 * 1024 * 1024;
 /// The longest `systemError`. It becomes part of a denial, of which Gatekeeper's audit keeps 256 bytes.
 const MAX_SYSTEM_ERROR: usize = 8 * 1024;
@@ -69,6 +70,14 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// The same without reports.
+    pub(super) fn without_reports(self) -> Self {
+        Self {
+            verifier_reports: self.verifier_reports.cleared(),
+            ..self
+        }
+    }
+
     /// The value for `subject`, which is denied without having been judged.
     pub(super) fn of_failure(subject: &'a str, reason: &'a Reason, stamp: Stamp<'a>) -> Self {
         Self {
@@ -114,11 +123,7 @@ impl Answer {
     }
 
     /// An item with a value.
-    pub(super) fn value<T: Serialize>(
-        &mut self,
-        key: &str,
-        value: &T,
-    ) -> Result<(), serde_json::Error> {
+    pub(super) fn value<T: Serialize>(&mut self, key: &str, value: &T) -> Result<(), Unsupported> {
         #[derive(Serialize)]
         struct Item<'a, T> {
             key: &'a str,
@@ -128,19 +133,17 @@ impl Answer {
     }
 
     /// An item with an image's value; without reports if the answer is long already.
-    pub(super) fn image(
-        &mut self,
-        key: &str,
-        mut value: Value<'_>,
-    ) -> Result<(), serde_json::Error> {
-        if self.buffer.len() > MAX_WITH_REPORTS {
-            value.verifier_reports = value.verifier_reports.cleared();
-        }
+    pub(super) fn image(&mut self, key: &str, value: Value<'_>) -> Result<(), Unsupported> {
+        let value = if self.buffer.len() > MAX_WITH_REPORTS {
+            value.without_reports()
+        } else {
+            value
+        };
         self.value(key, &value)
     }
 
     /// An item with an error and no value.
-    pub(super) fn error(&mut self, key: &str, error: &str) -> Result<(), serde_json::Error> {
+    pub(super) fn error(&mut self, key: &str, error: &str) -> Result<(), Unsupported> {
         #[derive(Serialize)]
         struct Item<'a> {
             key: &'a str,
@@ -159,7 +162,7 @@ impl Answer {
         self.undecided.first
     }
 
-    fn item<T: Serialize>(&mut self, item: &T) -> Result<(), serde_json::Error> {
+    fn item<T: Serialize>(&mut self, item: &T) -> Result<(), Unsupported> {
         let before: &[u8] = match (self.items, self.idempotent) {
             (0, false) => br#""items":["#,
             (0, true) => br#","items":["#,
@@ -191,12 +194,7 @@ impl Answer {
             self.buffer.push(b',');
         }
         self.buffer.extend_from_slice(br#""systemError":"#);
-        let end = self.buffer.len();
-        if go_json::append(&mut self.buffer, text).is_err() {
-            // text into memory does not fail; if it did, the answer would still have to be one that denies
-            self.buffer.truncate(end);
-            self.buffer.extend_from_slice(br#""INTERNAL""#);
-        }
+        go_json::append_text(&mut self.buffer, text);
         self.close()
     }
 
@@ -223,7 +221,11 @@ impl Undecided {
             return;
         }
         let separator = if self.text.is_empty() { "" } else { "; " };
-        let (key, detail) = (shortened(key), shortened(reason.detail()));
+        // templates cut the text at the separator
+        let (key, detail) = (
+            shortened(key, MAX_PART),
+            shortened(reason.detail(), MAX_PART).replace("; ", ", "),
+        );
         // writing to a string cannot fail
         let _ = write!(self.text, "{separator}{key}: {}: {detail}", reason.code());
     }
@@ -236,14 +238,6 @@ impl Undecided {
         }
         Some(text)
     }
-}
-
-/// The first part of a text, cut between characters.
-fn shortened(text: &str) -> &str {
-    let end = (0..=MAX_PART.min(text.len()))
-        .rev()
-        .find(|end| text.is_char_boundary(*end));
-    text.get(..end.unwrap_or_default()).unwrap_or_default()
 }
 
 #[cfg(test)]

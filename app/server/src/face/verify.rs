@@ -10,12 +10,17 @@ use ratify_policy::Decision;
 use ratify_verify::{Reason, ReasonCode};
 use tracing::{Level, debug, enabled, info, warn};
 
+use super::go_json::{self, Unsupported};
 use super::images::{Distinct, Ended, Stopped};
-use super::key::Key;
+use super::key::{Key, shown};
 use super::report_v1::Reports;
 use super::response::{Answer, Stamp, Value};
-use super::{Asked, go_json, work};
+use super::{Asked, work};
 use crate::metrics::Endpoint;
+
+/// How many bytes of reports one request may log; further lines have none. A thousand images with a hundred signatures
+/// each would make a hundred megabytes.
+const MAX_LOGGED: usize = 1024 * 1024;
 
 /// One key and the image it names.
 struct Image<'a> {
@@ -58,7 +63,7 @@ impl<'a> Verdict<'a> {
 
 impl Asked<'_> {
     /// The answer about `keys`, in their order.
-    pub(super) async fn verify(&self, keys: &[Cow<'_, str>]) -> Result<Answer, serde_json::Error> {
+    pub(super) async fn verify(&self, keys: &[Cow<'_, str>]) -> Result<Answer, Unsupported> {
         let now = Timestamp::now();
         let distinct = Distinct::of(keys);
         let images: Vec<_> = distinct.texts.iter().map(|text| self.image(text)).collect();
@@ -130,7 +135,7 @@ impl Asked<'_> {
         distinct: &Distinct<'_>,
         images: &[Image<'_>],
         ended: &[Ended<Report>],
-    ) -> Result<Answer, serde_json::Error> {
+    ) -> Result<Answer, Unsupported> {
         let timestamp = Timestamp::now().to_string();
         let stamp = Stamp {
             trace_id: &self.trace_id,
@@ -142,10 +147,11 @@ impl Asked<'_> {
             .zip(ended)
             .map(|(image, ended)| (image, Verdict::of(image, ended)))
             .collect();
+        let words = verdicts.iter().map(|(_, verdict)| verdict.words());
+        self.face.metrics.verdicts(Endpoint::Verify, words);
+        let mut logged = 0;
         for (image, verdict) in &verdicts {
-            let (word, code) = verdict.words();
-            self.face.metrics.verdict(Endpoint::Verify, word, code);
-            self.log(image, verdict, stamp)?;
+            self.log(image, verdict, stamp, &mut logged);
             if let Verdict::Undecided(reason, _) = verdict {
                 answer.undecided(image.key.asked, reason);
             }
@@ -170,7 +176,9 @@ impl Asked<'_> {
     ) -> Option<Value<'v>> {
         match verdict {
             Verdict::Judged(report) => Some(self.of_report(report, stamp)),
-            Verdict::Denied(reason) => Some(Value::of_failure(image.key.subject, reason, stamp)),
+            Verdict::Denied(reason) => {
+                Some(Value::of_failure(shown(image.key.subject), reason, stamp))
+            }
             Verdict::Undecided(..) => None,
         }
     }
@@ -181,18 +189,14 @@ impl Asked<'_> {
     }
 
     /// v1.4's line that tools look for (decision 13), also for an image that gets no item.
-    fn log(
-        &self,
-        image: &Image<'_>,
-        verdict: &Verdict<'_>,
-        stamp: Stamp<'_>,
-    ) -> Result<(), serde_json::Error> {
+    /// `logged` counts the bytes of these lines of one request.
+    fn log(&self, image: &Image<'_>, verdict: &Verdict<'_>, stamp: Stamp<'_>, logged: &mut usize) {
         if !enabled!(Level::INFO) {
-            return Ok(());
+            return;
         }
         let subject = match &image.reference {
             Ok(reference) => reference.to_string(),
-            Err(_) => image.key.subject.to_owned(),
+            Err(_) => shown(image.key.subject).to_owned(),
         };
         let value = match verdict {
             Verdict::Judged(report) | Verdict::Undecided(_, Some(report)) => {
@@ -203,7 +207,15 @@ impl Asked<'_> {
                 Value::of_failure(&subject, reason, stamp)
             }
         };
-        let json = go_json::indented(&value)?;
+        let value = if *logged > MAX_LOGGED {
+            value.without_reports()
+        } else {
+            value
+        };
+        let Ok(json) = go_json::indented(&value) else {
+            return;
+        };
+        *logged += json.len();
         let (trace_id, namespace) = (self.trace_id.as_str(), image.key.namespace);
         info!(
             "component-type" = "server",
@@ -213,7 +225,6 @@ impl Asked<'_> {
             document = json.as_str(),
             "verification response for subject {subject}: "
         );
-        Ok(())
     }
 
     fn log_digest(&self, image: &Image<'_>, report: &Report) {

@@ -1,9 +1,13 @@
 //! The attack catalogue at the face: nothing that goes wrong admits an image, and nothing is left without an answer.
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::future::join_all;
+use http_body_util::BodyExt;
+use hyper::body::Frame;
 use proptest::prelude::*;
 use ratify_server::{Arrival, RequestLimits, Timeouts};
 use tokio::runtime::Handle;
@@ -330,6 +334,41 @@ async fn att_21_a_panic_denies_its_key_and_no_other() {
     assert!(items[0].get("value").is_none());
     assert!(items[1].get("error").is_none());
     assert_eq!(rig.verify(&["app1"]).await.status, 200, "the process lives");
+}
+
+/// A body whose reading panics, in place of any defect outside of the work on an image.
+struct Panicking;
+
+impl hyper::body::Body for Panicking {
+    type Data = bytes::Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        panic!("on purpose")
+    }
+}
+
+#[tokio::test]
+async fn att_21_a_panic_outside_of_images_denies_the_request() {
+    let rig = Rig::told(Told, short());
+    for (path, idempotent) in [(VERIFY, ""), (MUTATE, "\"idempotent\":true,")] {
+        let request = http::Request::post(path).body(Panicking).unwrap();
+        let response = rig.face.answer(request, arrival()).await;
+        assert_eq!(response.status(), 200);
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let expected = format!(
+            "{{\"apiVersion\":\"externaldata.gatekeeper.sh/v1alpha1\",\"kind\":\"ProviderResponse\",\"response\":\
+             {{{idempotent}\"systemError\":\"operation failed with error INTERNAL: a part of this program failed while \
+             answering; that denies\"}}}}\n"
+        );
+        assert_eq!(String::from_utf8(body.to_vec()).unwrap(), expected);
+    }
+    assert_eq!(rig.metric("ratify_panics_total{where=\"answering\"}"), 2);
+    let in_flight = "ratify_requests_in_flight{endpoint=\"verify\"}";
+    assert_eq!(rig.metric(in_flight), 0);
 }
 
 #[tokio::test]

@@ -211,3 +211,49 @@ async fn what_is_no_request_is_a_warning() {
             .starts_with("operation failed with error unable to unmarshal request body: ")
     );
 }
+
+/// Bytes of all lines of a request.
+async fn logged(rig: &Rig, keys: &[String]) -> (usize, usize) {
+    let (kept, _guard) = Kept::from(Level::INFO);
+    let answered = rig.verify(keys).await;
+    assert_eq!(answered.items().len(), keys.len());
+    let lines = kept.lines.lock().unwrap();
+    let of = |line: &Line| {
+        let fields = line.fields.values().map(String::len);
+        line.message.len() + fields.sum::<usize>()
+    };
+    (lines.iter().map(of).sum(), answered.text.len())
+}
+
+#[tokio::test]
+async fn att_18_a_long_key_makes_no_long_log() {
+    let rig = Rig::told(Told, Setting::default());
+    for key in [
+        "x".repeat(500_000),
+        "<".repeat(500_000),
+        format!("[{}]reg.io/BAD", "\n".repeat(500_000)),
+    ] {
+        let answer = 6 * key.len() + 64 * 1024;
+        let (logged, answered) = logged(&rig, &[key]).await;
+        assert!(logged < 64 * 1024, "{logged} bytes");
+        assert!(
+            answered < answer,
+            "{answered} bytes: the key once, and little else"
+        );
+    }
+}
+
+#[tokio::test]
+async fn att_18_many_signatures_of_many_images_make_no_long_log() {
+    let signed = Signed::new().await;
+    for _ in 0..100 {
+        signed.sign_as_stranger();
+    }
+    let rig = signed.rig(Setting::default().remembering());
+    let keys: Vec<_> = (0..100)
+        .map(|n| format!("[ns{n}]{}", signed.pinned()))
+        .collect();
+    let (logged, answered) = logged(&rig, &keys).await;
+    assert!(answered > 4 * 1024 * 1024, "{answered} bytes");
+    assert!(logged < 2 * 1024 * 1024, "{logged} bytes");
+}
