@@ -1,5 +1,6 @@
 //! `ratify serve`: the pieces of a server, put together.
 
+mod descriptors;
 mod follow;
 mod settings;
 mod stamps;
@@ -45,6 +46,7 @@ pub(crate) async fn serve(args: &Serve, debug: bool) -> Result<Status, Error> {
     let log = ServerLog::start(loaded.formatter, debug)?;
     logs::tell_defects();
     settings::tell_features();
+    descriptors::raise();
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }

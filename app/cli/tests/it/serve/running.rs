@@ -388,3 +388,28 @@ async fn decision_30_registries_of_this_machine_are_not_asked_unless_they_are_na
     assert!(rig.registry.requests().is_empty());
     server.stop();
 }
+
+/// As v1.4, whose language does so by itself: many systems give a process few and let it have many.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn it_asks_for_as_many_open_files_as_it_may_have() {
+    let (rig, _) = rig().await;
+    let served = command(&rig, &[]);
+    let mut few = std::process::Command::new("sh");
+    few.args(["-c", "ulimit -Sn 64; exec \"$0\" \"$@\""])
+        .arg(served.get_program())
+        .args(served.get_args())
+        .env_clear()
+        .env("HOME", rig.path())
+        .current_dir(rig.path());
+    let server = Process::spawn(few);
+    let idle: Vec<_> = (0..200)
+        .map(|_| std::net::TcpStream::connect(server.address()).unwrap())
+        .collect();
+    assert_eq!(server.verdict(&rig.tagged("app")), Some(true));
+    assert_eq!(server.readiness().body, "ok");
+    drop(idle);
+    let log = server.stop();
+    let told = |words: &str| log.iter().any(|line| line.contains(words));
+    assert!(!told("cannot accept connections"), "{log:#?}");
+}
