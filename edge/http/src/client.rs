@@ -15,8 +15,8 @@ use crate::request::Method;
 use crate::retry::{Failures, retry_after};
 use crate::send::{Sending, repeatable};
 use crate::{
-    Authorization, Certificates, Concurrency, Error, Lookup, Observer, Origin, Phase, Proxies,
-    Request, Response, Retries, Targets,
+    Authorization, Certificates, Concurrency, Error, ForwardedHeaders, Lookup, Observer, Origin,
+    Phase, Proxies, Request, Response, Retries, Targets,
 };
 
 /// How the client behaves.
@@ -83,13 +83,19 @@ pub(crate) struct Hop {
     pub(crate) url: Url,
     pub(crate) origin: Origin,
     pub(crate) authorization: Option<Authorization>,
+    pub(crate) forwarded: Option<ForwardedHeaders>,
 }
 
 impl Client {
     /// A client with `options`. Loads nothing: certificate authorities are read when a TLS connection is first needed,
     /// so that images without any can still ask plain registries.
     pub fn new(options: &Options) -> Self {
-        let network = Arc::new(Network::new(options));
+        Self::on(Network::new(options), options)
+    }
+
+    /// A client of `network`.
+    pub(crate) fn on(network: Network, options: &Options) -> Self {
+        let network = Arc::new(network);
         Self(Arc::new(Inner {
             hosts: Hosts::new(options.concurrency.per_host, Arc::clone(&network)),
             network,
@@ -100,13 +106,22 @@ impl Client {
         }))
     }
 
+    /// Read the certificate authorities of the system and gather randomness now, in the background, so that the first TLS
+    /// connection need not wait for that. Does nothing outside of a runtime.
+    pub fn prepare(&self) {
+        let network = Arc::clone(&self.0.network);
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn_blocking(move || network.prepare());
+        }
+    }
+
     /// How many requests went out, repetitions and redirects included.
     pub fn sent(&self) -> u64 {
         self.0.sent.load(Ordering::Relaxed)
     }
 
     /// Ask, and follow at most five redirects. The credential goes to the first origin alone: the first redirect to
-    /// another scheme, host or port loses it, for good.
+    /// another scheme, host or port loses it, for good, and so it does what [`with_headers`](crate::with_headers) adds.
     pub async fn send(&self, request: Request<'_>) -> Result<Response, Error> {
         let origin = Origin::of(&request.url)?;
         let first_host = origin.authority();
@@ -114,6 +129,7 @@ impl Client {
             url: request.url.clone(),
             origin,
             authorization: request.authorization.clone(),
+            forwarded: ForwardedHeaders::current(),
         };
         for _ in 0..=MOST_REDIRECTS {
             let response = self.0.ask(&hop, &request).await?;
@@ -126,11 +142,12 @@ impl Client {
                     reason: "another place a form that may hold a secret, which is not followed",
                 });
             }
-            let authorization = hop.authorization.filter(|_| origin == hop.origin);
+            let same = origin == hop.origin;
             hop = Hop {
                 url,
                 origin,
-                authorization,
+                authorization: hop.authorization.filter(|_| same),
+                forwarded: hop.forwarded.filter(|_| same),
             };
         }
         Err(Error::TooManyRedirects {

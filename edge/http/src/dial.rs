@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
+use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
@@ -37,7 +38,7 @@ const KEEPALIVE: Duration = Duration::from_secs(15);
 pub(crate) struct Network {
     pub(crate) user_agent: Option<HeaderValue>,
     connect_timeout: Duration,
-    proxies: ProxyTable,
+    pub(crate) proxies: ProxyTable,
     pub(crate) targets: Targets,
     lookup: Lookup,
     trust: Trust,
@@ -70,6 +71,11 @@ impl Network {
             trust: Trust::new(options.authorities.clone(), options.authorities_of.clone()),
         }
     }
+
+    /// Do what the first TLS connection would have to do. Blocks for milliseconds.
+    pub(crate) fn prepare(&self) {
+        self.trust.prepare();
+    }
 }
 
 impl Dialer {
@@ -99,11 +105,15 @@ impl Dialer {
     }
 
     async fn open(&self) -> Result<Connection, Error> {
-        let mut io = self.connect().await?;
-        let mut protocol = Protocol::One;
-        if self.origin.is_secure() {
-            (io, protocol) = self.agree_on_tls(io).await?;
-        }
+        let (io, protocol) = if self.origin.is_secure() {
+            let authority = self.origin.authority();
+            // reading certificate authorities, once, takes as long as connecting
+            let config = self.network.trust.config(&authority, true);
+            let (io, config) = tokio::try_join!(self.connect(), config)?;
+            self.agree_on_tls(io, config).await?
+        } else {
+            (self.connect().await?, Protocol::One)
+        };
         let opened = Connection::open(io, protocol).await;
         opened.map_err(|error| self.connect_error(&error))
     }
@@ -187,13 +197,15 @@ impl Dialer {
         Ok(Box::new(io.map_err(|error| self.tls_error(&error))?))
     }
 
-    async fn agree_on_tls(&self, io: Io) -> Result<(Io, Protocol), Error> {
-        let authority = self.origin.authority();
+    async fn agree_on_tls(
+        &self,
+        io: Io,
+        config: Arc<ClientConfig>,
+    ) -> Result<(Io, Protocol), Error> {
         let name = server_name(self.origin.host()).ok_or_else(|| Error::Url {
-            host: authority.clone(),
+            host: self.origin.authority(),
             reason: "has a host that no certificate can name",
         })?;
-        let config = self.network.trust.config(&authority, true).await?;
         let stream = TlsConnector::from(config).connect(name, io).await;
         let stream = stream.map_err(|error| self.tls_error(&error))?;
         let protocol = match stream.get_ref().1.alpn_protocol() {

@@ -142,3 +142,6 @@ async fn head(io: &mut Io) -> io::Result<Vec<u8>> {
     }
     Ok(head)
 }
+
+#[cfg(test)]
+mod tests;

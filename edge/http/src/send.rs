@@ -208,6 +208,9 @@ impl Sending<'_> {
             headers.insert(name.clone(), value.clone());
         }
         headers.remove(AUTHORIZATION); // one door for credentials
+        if let Some(forwarded) = &self.hop.forwarded {
+            forwarded.add_to(&mut headers);
+        }
         if self.request.method == Method::Post {
             let form = HeaderValue::from_static("application/x-www-form-urlencoded");
             headers.insert(CONTENT_TYPE, form);

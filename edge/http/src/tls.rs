@@ -126,6 +126,18 @@ impl Trust {
         }))
     }
 
+    /// Read the system's authorities and gather randomness. Blocks.
+    pub(crate) fn prepare(&self) {
+        if let Err(error) = self.0.build((None, true), "any host") {
+            tracing::debug!(%error, "TLS is not ready");
+        }
+        // The first random bytes of a process take tens of milliseconds.
+        let random = rustls::crypto::aws_lc_rs::default_provider().secure_random;
+        if random.fill(&mut [0]).is_err() {
+            tracing::debug!("no randomness");
+        }
+    }
+
     /// How to speak TLS with `host` (`host:port`): with `http2` offered, or HTTP/1.1 alone.
     pub(crate) async fn config(&self, host: &str, http2: bool) -> Result<Arc<ClientConfig>, Error> {
         let own = self.0.of_host.contains_key(host).then(|| host.to_owned());

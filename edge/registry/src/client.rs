@@ -108,6 +108,11 @@ impl Client {
         })))
     }
 
+    /// Do in the background what the first TLS connection would have to wait for.
+    pub fn prepare(&self) {
+        self.0.http.prepare();
+    }
+
     /// Find out what `reference` means: fetch its manifest and hash it. With a digest, the hash must be that digest; with
     /// a tag, a digest that the registry announces must be right. One answer serves the whole judgement of an image: a
     /// tag may point elsewhere a moment later (decision 7).

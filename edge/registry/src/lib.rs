@@ -20,4 +20,7 @@ pub use client::{Client, Completeness, Referrers, Resolved, Source};
 pub use counts::RequestCounts;
 pub use error::{Error, FailureKind, Malformation, Part, Unauthorized};
 pub use options::{Limits, Options, OptionsError, RegistryOptions};
-pub use ratify_http::{Certificates, CertificatesError, Deadline, Exchange, Observer, Outcome};
+pub use ratify_http::{
+    Certificates, CertificatesError, Deadline, Exchange, ForwardedHeaderError, ForwardedHeaders,
+    Observer, Outcome, with_headers,
+};

@@ -3,6 +3,10 @@
 #[cfg(test)]
 mod bodies;
 #[cfg(test)]
+mod connections;
+#[cfg(test)]
+mod forwarded;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod observer;
