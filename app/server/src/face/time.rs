@@ -20,6 +20,8 @@ pub(super) struct Times {
     pub(super) work: Instant,
     /// When the answer is written with what is there: the net under the work.
     pub(super) answer: Instant,
+    /// When what is not logged yet must not hold up the answer any more.
+    pub(super) logged: Instant,
 }
 
 impl Times {
@@ -30,10 +32,10 @@ impl Times {
             Endpoint::Mutate => timeouts.mutation,
         };
         let margin = (timeout / SHARE).clamp(LEAST, MOST).min(timeout / 2);
-        let answer = began + timeout.saturating_sub(margin);
         Self {
             work: began + timeout.saturating_sub(margin + margin / 2),
-            answer,
+            answer: began + timeout.saturating_sub(margin),
+            logged: began + timeout.saturating_sub(margin / 2),
         }
     }
 }
@@ -53,7 +55,9 @@ mod tests {
             };
             let times = Times::of(Endpoint::Verify, &timeouts, began);
             assert!(
-                times.work <= times.answer && times.answer <= began + time,
+                times.work <= times.answer
+                    && times.answer <= times.logged
+                    && times.logged <= began + time,
                 "{time:?}"
             );
             assert!(

@@ -8,6 +8,7 @@ use ratify_engine::{Call, Report};
 use ratify_oci::Reference;
 use ratify_policy::Decision;
 use ratify_verify::{Reason, ReasonCode};
+use tokio::time::Instant;
 use tracing::{Level, debug, enabled, info, warn};
 
 use super::go_json::{self, Unsupported};
@@ -149,9 +150,7 @@ impl Asked<'_> {
             .collect();
         let words = verdicts.iter().map(|(_, verdict)| verdict.words());
         self.face.metrics.verdicts(Endpoint::Verify, words);
-        let mut logged = 0;
         for (image, verdict) in &verdicts {
-            self.log(image, verdict, stamp, &mut logged);
             if let Verdict::Undecided(reason, _) = verdict {
                 answer.undecided(image.key.asked, reason);
             }
@@ -164,7 +163,31 @@ impl Asked<'_> {
                 answer.image(image.key.asked, value)?;
             }
         }
+        self.log_all(&verdicts, stamp);
         Ok(answer)
+    }
+
+    /// Log the verdicts, after the answer is written and as long as that does not make it late: a late answer may be none at
+    /// all to whoever asked for an admission, and an image that is denied too late may run.
+    fn log_all(&self, verdicts: &[(&Image<'_>, Verdict<'_>)], stamp: Stamp<'_>) {
+        let mut logged = 0;
+        let mut left_out: usize = 0;
+        for (image, verdict) in verdicts {
+            if Instant::now() < self.times.logged {
+                self.log(image, verdict, stamp, &mut logged);
+            } else {
+                left_out = left_out.saturating_add(1);
+            }
+        }
+        if left_out > 0 {
+            let trace_id = self.trace_id.as_str();
+            warn!(
+                "component-type" = "server",
+                "trace-id" = trace_id,
+                images = left_out,
+                "verification responses are not logged, because the answer would have been late"
+            );
+        }
     }
 
     /// What the item of an image says; `None` if it has none.

@@ -5,4 +5,5 @@ mod connection;
 mod golden;
 mod load;
 mod logs;
+mod review;
 mod rig;
