@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use ratify_testkit::envelope::{Envelope, Format};
-use ratify_testkit::image::{Image, SignatureManifest};
+use ratify_testkit::image::{Image, Signature, SignatureManifest};
 use ratify_testkit::registry::{Fault, Kind, Match, Registry, Times};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -385,42 +385,52 @@ async fn att_02_a_registry_that_lies_about_bytes_admits_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn att_16_bodies_larger_than_announced_and_packed_bodies_take_no_memory() {
+async fn att_16_bodies_without_end_and_packed_bodies_take_no_memory() {
     let two = Two::new().await;
-    // 200 MB of blanks, as a gzip stream would hold in 200 KB: whoever unpacks it grows
-    let packed = Fault::Header("content-encoding".to_owned(), "gzip".to_owned());
-    for (requests, fault) in [
-        (Match::Kind(Kind::Manifest), Fault::EndlessBody),
-        (Match::Kind(Kind::Referrers), Fault::EndlessBody),
-        (Match::Kind(Kind::Blob), Fault::EndlessBody),
-    ] {
-        let what = format!("{requests:?} {fault:?}");
-        two.bad.fault(requests, Times::Always, fault);
-        let key = two.image();
-        let (said, took) = two.ask(&key).await;
-        assert!(!said.starts_with("admit"), "{what}: {said}");
-        assert!(took < PATIENCE, "{what}: {took:?}");
-        two.bad.clear_faults();
-        two.serving.until(&key, "admit VERIFIED").await;
-    }
-    two.bad
-        .fault(Match::Kind(Kind::Blob), Times::Always, packed);
-    two.bad.fault(
-        Match::Kind(Kind::Blob),
-        Times::Always,
-        Fault::OtherBytes(bomb()),
-    );
+    assert_eq!(two.ask(&two.image()).await.0, "admit VERIFIED");
     let before = two.serving.resources().resident;
-    for _ in 0..5 {
-        let (said, _) = two.ask(&two.image()).await;
-        assert!(said.starts_with("deny "), "{said}");
+    for (kind, verdict) in [
+        (Kind::Manifest, "deny SUBJECT_UNUSABLE"),
+        (Kind::Referrers, "undecided REGISTRY_ERROR"),
+        (Kind::Blob, "deny SIGNATURE_UNAVAILABLE"),
+    ] {
+        let requests = Match::Kind(kind);
+        two.says(requests, Fault::EndlessBody, verdict, AT_ONCE)
+            .await;
     }
-    let grown = two.serving.resources().resident.saturating_sub(before);
-    assert!(grown < 16 * 1024, "{grown} KiB");
+    let packed = || Fault::Header("content-encoding".to_owned(), "gzip".to_owned());
+    // bytes count as they come, whatever is said of them
+    two.bad.fault(Match::Any, Times::Always, packed());
+    assert_eq!(two.ask(&two.image()).await.0, "admit VERIFIED");
+    let bomb = bomb();
+    for number in 0..4 {
+        let name = format!("bomb-{number}");
+        let image = Image::new(&name);
+        two.bad.push_image(&name, "v1", &image);
+        let manifest = SignatureManifest::new(image.descriptor(), Format::Jws, &bomb);
+        two.bad.attach(&name, &manifest.build());
+        let (said, _) = two.ask(&two.bad.tagged(&name, "v1")).await;
+        assert_eq!(said, "deny ENVELOPE_MALFORMED");
+    }
     two.bad.clear_faults();
+    let requests = Match::Kind(Kind::Manifest);
+    let lie = Fault::OtherBytes(bomb);
+    two.bad.fault(requests.clone(), Times::Always, packed());
+    two.says(requests, lie, "deny SUBJECT_UNUSABLE", AT_ONCE)
+        .await;
+    let grown = two.serving.resources().resident.saturating_sub(before);
+    assert!(grown < 24 * 1024, "{grown} KiB");
+}
 
-    // a descriptor that says less, or more, than there is
-    for (name, size) in [("less", 1), ("more", 1 << 40)] {
+#[tokio::test(flavor = "multi_thread")]
+async fn att_16_a_descriptor_that_lies_about_the_size_admits_nothing() {
+    let two = Two::new().await;
+    for (name, size) in [
+        ("none", 0),
+        ("less", 1),
+        ("more", 1 << 20),
+        ("most", 1 << 60),
+    ] {
         let image = Image::new(name);
         two.bad.push_image(name, "v1", &image);
         let signer = two.scene.rig.root.leaf("acme release");
@@ -429,15 +439,26 @@ async fn att_16_bodies_larger_than_announced_and_packed_bodies_take_no_memory() 
             .edit(|manifest| manifest.layers[0].size = size)
             .build();
         two.bad.attach(name, &signature);
-        let said = two
-            .serving
-            .client
-            .verdict(&two.bad.tagged(name, "v1"))
-            .await;
+        let (said, took) = two.ask(&two.bad.tagged(name, "v1")).await;
         assert!(said.starts_with("deny "), "{name}: {said}");
+        assert!(took < AT_ONCE, "{name}: {took:?}");
+        // and the referrer's own size
+        let name = format!("listed-{name}");
+        let image = Image::new(&name);
+        two.bad.push_image(&name, "v1", &image);
+        let signature = signature_of(&two, &image);
+        two.bad.push(&name, None, signature.packed());
+        let mut referrer = signature.referrer();
+        referrer.size = size;
+        two.bad.list_referrer(&name, image.descriptor(), referrer);
+        let (said, took) = two.ask(&two.bad.tagged(&name, "v1")).await;
+        assert!(said.starts_with("deny "), "{name}: {said}");
+        assert!(took < AT_ONCE, "{name}: {took:?}");
     }
-    let grown = two.serving.resources().resident.saturating_sub(before);
-    assert!(grown < 24 * 1024, "{grown} KiB");
+}
+
+fn signature_of(two: &Two, image: &Image) -> Signature {
+    signature(&two.scene.rig.root, image.descriptor())
 }
 
 /// A gzip stream (RFC 1952) of 64 MiB of zeros in stored-less form: one block of fixed codes that repeats 258 zeros again
