@@ -124,7 +124,8 @@ pub(crate) const ROWS: [Row; 15] = [
     row("tests/testkit", &["core/oci"], KUBE_AND_JUDGES),
     row("tests/peers", &[], &[]),
     row("tests/e2e", &["tests/testkit", "tests/peers"], &[]),
-    row("benches", &[], &[]),
+    // it measures the server as its users run it, on images of the test kit
+    row("benches", &["core/oci", "tests/testkit"], &[]),
     row("xtask", &["core/verify", "tests/peers"], &[]),
 ];
 
