@@ -201,10 +201,10 @@ impl Metrics {
 
     /// A request is under way until the guard ends.
     pub(crate) fn begin(&self, endpoint: Endpoint) -> InFlight<'_> {
-        let gauge = self
-            .requests
-            .in_flight
-            .with_label_values(&[endpoint.word()]);
+        let gauge = match endpoint {
+            Endpoint::Verify => &self.requests.verifying,
+            Endpoint::Mutate => &self.requests.mutating,
+        };
         gauge.inc();
         InFlight {
             metrics: self,
@@ -259,7 +259,7 @@ impl Metrics {
 pub(crate) struct InFlight<'a> {
     metrics: &'a Metrics,
     endpoint: Endpoint,
-    gauge: prometheus::IntGauge,
+    gauge: &'a prometheus::IntGauge,
     answered: bool,
 }
 

@@ -20,6 +20,13 @@ pub(super) struct Distinct<'a> {
 
 impl<'a> Distinct<'a> {
     pub(super) fn of(keys: &'a [Cow<'_, str>]) -> Self {
+        if let [key] = keys {
+            // most requests
+            return Self {
+                texts: vec![key.as_ref()],
+                places: vec![0],
+            };
+        }
         let mut texts = Vec::with_capacity(keys.len());
         let mut known = HashMap::with_capacity(keys.len());
         let place = |key: &'a Cow<'_, str>| match known.entry(key.as_ref()) {
@@ -111,5 +118,10 @@ mod tests {
         let distinct = Distinct::of(&keys);
         assert_eq!(distinct.texts, ["b", "a", "", "B"]);
         assert_eq!(distinct.places, [0, 1, 0, 2, 1, 3]);
+        let one = [Cow::Borrowed("a")];
+        let one = Distinct::of(&one);
+        assert_eq!((one.texts, one.places), (vec!["a"], vec![0]));
+        let none = Distinct::of(&[]);
+        assert!(none.texts.is_empty() && none.places.is_empty());
     }
 }

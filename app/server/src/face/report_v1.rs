@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use ratify_engine::Report;
@@ -17,6 +18,9 @@ use serde::{Serialize, Serializer};
 
 /// What v1.4 says of a good signature.
 const SUCCESS: &str = "Notation signature verification success";
+
+/// Room for most references: a digest has 71 characters.
+const REFERENCE: usize = 192;
 
 /// The member `verifierReports`.
 #[derive(Debug, Clone)]
@@ -40,8 +44,11 @@ impl<'a> Reports<'a> {
             Some(reason) if report.findings.is_empty() => Content::Failure(reason),
             _ => Content::Findings(&report.findings, typed_verifiers),
         };
+        let mut subject = String::with_capacity(REFERENCE);
+        // writing to a string cannot fail
+        let _ = write!(subject, "{}", report.reference);
         Self {
-            subject: report.reference.to_string().into(),
+            subject: subject.into(),
             content,
         }
     }

@@ -2,9 +2,12 @@
 
 use jiff::Timestamp;
 use prometheus::core::Collector;
-use prometheus::{Error, Gauge, GaugeVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
+use prometheus::{
+    Error, Gauge, GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+};
 use ratify_engine::Stats;
 
+use super::Endpoint;
 use crate::{ConnectionCounts, Handshakes, TlsState};
 
 /// Makes series and registers them.
@@ -33,7 +36,8 @@ impl Maker<'_> {
 /// Requests and what was answered.
 #[derive(Debug)]
 pub(super) struct Requests {
-    pub(super) in_flight: IntGaugeVec,
+    pub(super) verifying: IntGauge,
+    pub(super) mutating: IntGauge,
     pub(super) cut_off: IntCounterVec,
     pub(super) shed: IntCounterVec,
     pub(super) verdicts: IntCounterVec,
@@ -48,8 +52,10 @@ impl Requests {
             "ratify_requests_in_flight",
             "Requests that arrived and are not answered yet",
         );
+        let in_flight = make.add(IntGaugeVec::new(in_flight, &["endpoint"]))?;
         Ok(Self {
-            in_flight: make.add(IntGaugeVec::new(in_flight, &["endpoint"]))?,
+            verifying: in_flight.with_label_values(&[Endpoint::Verify.word()]),
+            mutating: in_flight.with_label_values(&[Endpoint::Mutate.word()]),
             cut_off: make.counters(
                 "ratify_requests_cut_off_total",
                 "Requests that ended without an answer, because their connection or the server did",

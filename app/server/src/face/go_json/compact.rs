@@ -86,8 +86,10 @@ impl SerializeStruct for Parts<'_> {
         value: &T,
     ) -> Result<(), Unsupported> {
         self.separate();
-        escape::quoted(self.buffer, name);
-        self.buffer.push(b':');
+        // names are written in this program's source, so they are not looked at; a test writes every struct there is
+        self.buffer.push(b'"');
+        self.buffer.extend_from_slice(name.as_bytes());
+        self.buffer.extend_from_slice(b"\":");
         value.serialize(Compact::new(self.buffer))
     }
 

@@ -28,6 +28,10 @@ pub(super) fn escaped(buffer: &mut Vec<u8>, text: &str) {
 }
 
 /// Bytes that are, or begin, a character that may have to be escaped.
+#[expect(
+    clippy::needless_bitwise_bool,
+    reason = "without branches the compiler makes wide instructions of it"
+)]
 fn is_suspect(byte: u8) -> bool {
     // no `matches!`, which becomes a table
     (byte < 0x20)
