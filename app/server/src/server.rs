@@ -93,7 +93,7 @@ pub struct Server {
 /// How a server ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stopped {
-    /// Connections with a request under way that were cut off at the end of the grace period.
+    /// Connections of Gatekeeper that were cut off at the end of the grace period, most with a request under way.
     pub cut: u64,
 }
 

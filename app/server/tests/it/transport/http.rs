@@ -113,12 +113,18 @@ async fn a_client_that_leaves_before_the_answer_leaves_nothing_behind() {
 #[tokio::test]
 async fn an_answer_before_the_end_of_the_body_reaches_a_client_that_is_still_sending() {
     let rig = Rig::plain(ConnectionLimits::default()).await;
-    for _ in 0..10 {
+    let whole = request("/ignore", &vec![b'x'; 900 * 1024]);
+    let (begin, rest) = whole.split_at(100 * 1024);
+    for number in 1..=10 {
         let mut wire = rig.connect().await;
-        wire.write(request("/ignore", &vec![b'x'; 900 * 1024]))
-            .await
-            .unwrap();
+        wire.write(begin).await.unwrap();
+        rig.paths.until_asked(number).await;
+        // a reset would be an error here or below
+        for part in rest.chunks(10 * 1024) {
+            wire.write(part).await.unwrap();
+        }
         assert_eq!(wire.answer().await.unwrap().text(), "/ignore");
+        wire.end().await.unwrap();
     }
 }
 
