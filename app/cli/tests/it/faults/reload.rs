@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use ratify_testkit::certs::Authority;
 use ratify_testkit::envelope::{Envelope, Format};
-use ratify_testkit::image::SignatureManifest;
+use ratify_testkit::image::{Image, SignatureManifest};
+use ratify_testkit::registry::Registry;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -14,7 +15,7 @@ use tokio::time::sleep;
 use super::Client;
 use super::contract::Endpoint;
 use super::figure;
-use super::scene::Scene;
+use super::scene::{Scene, Serving};
 use crate::serve::process::replace;
 
 /// How long a change may take to count: a second on a machine at rest, and some for one that does other things too.
@@ -84,79 +85,110 @@ async fn att_52_a_tightened_policy_counts_within_a_second_and_for_what_is_rememb
     }
 }
 
-/// Two images, of which one configuration trusts one and the other the other.
-struct Either {
-    keys: [String; 2],
+/// Images of which one configuration trusts the first half, and another the second.
+struct Halves {
+    keys: Vec<String>,
+    half: usize,
     stop: AtomicBool,
+    /// How often an answer was of the one configuration, and of the other.
     seen: [AtomicU64; 2],
 }
 
-impl Either {
-    /// One request sees one configuration: exactly one of the two is admitted, and it is the one that its configuration
-    /// trusts.
+impl Halves {
+    /// The same image in each of the repositories, half of them with a signature that `root.pem` vouches for, the others
+    /// with one of `other.pem`.
+    fn new(scene: &Scene, half: usize) -> Arc<Self> {
+        let (registry, image) = (&scene.rig.registry, Image::new("app"));
+        let other = Authority::new("Other Root");
+        std::fs::write(scene.at("other.pem"), other.pem()).unwrap();
+        let signatures = [&scene.rig.root, &other].map(|root| {
+            let signer = root.leaf("acme release");
+            let envelope = Envelope::new(Format::Cose, &signer, image.descriptor()).build();
+            SignatureManifest::new(image.descriptor(), Format::Cose, &envelope).build()
+        });
+        let push = |number: usize| {
+            let name = format!("team/app-{number}");
+            registry.push_image(&name, "v1", &image);
+            registry.attach(&name, &signatures[number / half]);
+            registry.pinned(&name, image.descriptor())
+        };
+        Arc::new(Self {
+            keys: (0..2 * half).map(push).collect(),
+            half,
+            stop: AtomicBool::new(false),
+            seen: [AtomicU64::new(0), AtomicU64::new(0)],
+        })
+    }
+
+    /// One request sees one configuration: exactly those images are admitted that it trusts.
     async fn ask(self: Arc<Self>, client: Client) {
         while !self.stop.load(Ordering::Relaxed) {
             let answered = client.verify(&self.keys).await;
-            let said = self.keys.each_ref().map(|key| answered.of_key(key));
-            let said = said.each_ref().map(String::as_str);
-            let place = match said {
-                ["admit VERIFIED", "deny SIGNER_UNTRUSTED"] => 0,
-                ["deny SIGNER_UNTRUSTED", "admit VERIFIED"] => 1,
-                mixed => panic!("two configurations in one answer: {mixed:?}"),
+            let said: Vec<_> = self.keys.iter().map(|key| answered.of_key(key)).collect();
+            let admitted = |said: &[String]| said.iter().all(|said| said == "admit VERIFIED");
+            let denied = |said: &[String]| said.iter().all(|said| said == "deny SIGNER_UNTRUSTED");
+            let (first, second) = said.split_at(self.half);
+            let place = match (admitted(first), admitted(second)) {
+                (true, false) if denied(second) => 0,
+                (false, true) if denied(first) => 1,
+                _ => panic!("two configurations in one answer: {said:?}"),
             };
             self.seen[place].fetch_add(1, Ordering::Relaxed);
         }
     }
+
+    /// Let `callers` ask, and swap the configurations eight times; each is seen in `each` answers at least.
+    async fn swap(
+        self: &Arc<Self>,
+        scene: &mut Scene,
+        serving: &Serving,
+        callers: usize,
+        each: u64,
+    ) {
+        let mut asking = JoinSet::new();
+        for _ in 0..callers {
+            asking.spawn(Arc::clone(self).ask(serving.client.clone()));
+        }
+        for round in 1..=8 {
+            let place = round % 2;
+            let root = scene.at(["root.pem", "other.pem"][place]);
+            scene.config["verifier"]["plugins"][0]["verificationCerts"] = json!([root]);
+            let before = self.seen[place].load(Ordering::Relaxed);
+            replace(&scene.rig.config_path(), scene.config.to_string());
+            let begin = Instant::now();
+            while self.seen[place].load(Ordering::Relaxed) < before + each {
+                let waited = begin.elapsed();
+                assert!(waited < Duration::from_secs(20), "the swap does not count");
+                if let Some(ended) = asking.try_join_next() {
+                    ended.unwrap();
+                }
+                sleep(Duration::from_millis(5)).await;
+            }
+        }
+        self.stop.store(true, Ordering::Relaxed);
+        while let Some(ended) = asking.join_next().await {
+            ended.unwrap();
+        }
+        let generation = serving.metric("ratify_configuration_generation").await;
+        assert_eq!(generation, 9);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn att_48_two_configurations_swapped_while_asked_are_never_mixed() {
+async fn att_48_two_configurations_swapped_while_asked_answer_only_for_themselves() {
     let mut scene = Scene::new().await;
-    let (image, _) = scene.rig.push_signed("first");
-    let first = scene.rig.registry.pinned("first", &image);
-    let other = Authority::new("Other Root");
-    std::fs::write(scene.at("other.pem"), other.pem()).unwrap();
-    let image = scene.rig.push("second");
-    let envelope = Envelope::new(Format::Cose, &other.leaf("acme release"), &image).build();
-    let signature = SignatureManifest::new(&image, Format::Cose, &envelope).build();
-    scene.rig.registry.attach("second", &signature);
-    let second = scene.rig.registry.pinned("second", &image);
-    let either = Arc::new(Either {
-        keys: [first, second],
-        stop: AtomicBool::new(false),
-        seen: [AtomicU64::new(0), AtomicU64::new(0)],
-    });
+    let halves = Halves::new(&scene, 1);
     let serving = scene.start(&["--cache-enabled", "--cache-ttl=1h"]);
-    let mut callers = JoinSet::new();
-    for _ in 0..6 {
-        callers.spawn(Arc::clone(&either).ask(serving.client.clone()));
-    }
-    for round in 1..=8 {
-        let (root, place) = if round % 2 == 0 {
-            ("root.pem", 0)
-        } else {
-            ("other.pem", 1)
-        };
-        let path = scene.at(root);
-        scene.config["verifier"]["plugins"][0]["verificationCerts"] = json!([path]);
-        let before = either.seen[place].load(Ordering::Relaxed);
-        replace(&scene.rig.config_path(), scene.config.to_string());
-        let begin = Instant::now();
-        while either.seen[place].load(Ordering::Relaxed) < before + 30 {
-            assert!(
-                begin.elapsed() < Duration::from_secs(20),
-                "the swap does not count"
-            );
-            if let Some(ended) = callers.try_join_next() {
-                ended.unwrap();
-            }
-            sleep(Duration::from_millis(5)).await;
-        }
-    }
-    either.stop.store(true, Ordering::Relaxed);
-    while let Some(ended) = callers.join_next().await {
-        ended.unwrap();
-    }
-    let generation = serving.metric("ratify_configuration_generation").await;
-    assert_eq!(generation, 9);
+    halves.swap(&mut scene, &serving, 6, 30).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn att_48_a_request_sees_one_configuration_however_long_it_takes() {
+    // far away, and more images than are worked on at once: most swaps meet a request half-way
+    let far = Registry::builder().delay(Duration::from_millis(40));
+    let mut scene = Scene::of(far).await;
+    scene.patience(Duration::from_secs(20));
+    let halves = Halves::new(&scene, 160);
+    let serving = scene.start(&[]);
+    halves.swap(&mut scene, &serving, 2, 1).await;
 }
