@@ -1,7 +1,7 @@
 //! Very many images, one after the other, in one process: what a verdict costs at first and at last, and what stays.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
@@ -17,8 +17,13 @@ use crate::wire::{Connection, request};
 /// Verifications over which the processor time is taken.
 const SPAN: usize = 500;
 
+/// A program that takes longer than this for all of them is stopped where it is.
+const PATIENCE: Duration = Duration::from_mins(4);
+
 /// What was seen of one program.
 struct Seen {
+    /// Images judged.
+    count: usize,
     first: Duration,
     last: Duration,
     memory: Memory,
@@ -46,9 +51,9 @@ pub(super) fn measure(bench: &mut Bench) -> Result<Vec<Row>> {
     let mut first = row("CPU per verification, first 500", Unit::Milliseconds);
     first.cells = cells(&|seen| Cell::Is(each(seen, |seen| seen.first)));
     let mut last = row("CPU per verification, last 500", Unit::Milliseconds);
-    last.cells = cells(&|seen| Cell::Is(each(seen, |seen| seen.last)));
+    last.cells = cells(&|seen| shown(each(seen, |seen| seen.last), seen, count));
     let mut resident = Row::new(format!("resident: after {count} digests"), Unit::Megabytes);
-    resident.cells = cells(&|seen| Cell::Is(megabytes(seen.memory.now)));
+    resident.cells = cells(&|seen| shown(megabytes(seen.memory.now), seen, count));
     let bare = bare(bench, count)?;
     resident = resident.cell(Kind::Bare, Cell::Is(bare)).limit(bare);
     let mut disk = Row::new(format!("on disk after {count} digests"), Unit::Megabytes);
@@ -65,25 +70,38 @@ pub(super) fn measure(bench: &mut Bench) -> Result<Vec<Row>> {
     ])
 }
 
+/// A number, and how many images it is about if those are not all.
+fn shown(value: f64, seen: &Seen, wanted: usize) -> Cell {
+    if seen.count == wanted {
+        Cell::Is(value)
+    } else {
+        Cell::Said(value, format!("stopped after {}", seen.count), false)
+    }
+}
+
 fn run(bench: &mut Bench, program: &Program) -> Result<Seen> {
     bench.registry.behave(Behaviour::default())?;
     let count = bench.many();
     let images = bench.images(MANY, 0, count, true, false)?;
     let (server, mut connection) = bench.rig.start(program, Start::default())?;
     let process = server.process();
-    let mut at = Vec::new();
+    let begun = Instant::now();
+    let mut after = vec![process.cpu()?];
     for (index, image) in images.iter().enumerate() {
-        if [0, SPAN, count.saturating_sub(SPAN)].contains(&index) {
-            at.push(process.cpu()?);
-        }
         ask(&mut connection, image)?;
+        if index.saturating_add(1).is_multiple_of(SPAN) {
+            after.push(process.cpu()?);
+            if begun.elapsed() > PATIENCE {
+                break;
+            }
+        }
     }
-    at.push(process.cpu()?);
-    let [start, after_first, before_last, end] = at.as_slice() else {
-        bail!("expected four readings, found {}", at.len());
+    let ([start, first, ..], [.., before_last, end]) = (after.as_slice(), after.as_slice()) else {
+        bail!("expected two readings, found {}", after.len());
     };
     Ok(Seen {
-        first: after_first.saturating_sub(*start),
+        count: after.len().saturating_sub(1).saturating_mul(SPAN),
+        first: first.saturating_sub(*start),
         last: end.saturating_sub(*before_last),
         memory: process.memory()?,
         files: files(server.home())?,
