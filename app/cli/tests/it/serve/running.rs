@@ -394,11 +394,11 @@ async fn decision_30_registries_of_this_machine_are_not_asked_unless_they_are_na
 #[tokio::test(flavor = "multi_thread")]
 async fn it_asks_for_as_many_open_files_as_it_may_have() {
     let (rig, _) = rig().await;
-    let served = command(&rig, &[]);
+    let usual = command(&rig, &[]);
     let mut few = std::process::Command::new("sh");
     few.args(["-c", "ulimit -Sn 64; exec \"$0\" \"$@\""])
-        .arg(served.get_program())
-        .args(served.get_args())
+        .arg(usual.get_program())
+        .args(usual.get_args())
         .env_clear()
         .env("HOME", rig.path())
         .current_dir(rig.path());
