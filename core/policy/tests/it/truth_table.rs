@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ratify_oci::{Descriptor, Digest, Reference};
+use ratify_oci::{Digest, Reference};
 use ratify_policy::{ConfigPolicy, Decision, Findings, PolicyError, Requirement};
 use ratify_verify::trust::{TrustPolicy, TrustStores};
 use ratify_verify::{Finding, Reason, ReasonCode, Verdict, Verifier, notation};

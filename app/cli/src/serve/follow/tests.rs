@@ -73,13 +73,12 @@ impl Fixture {
 /// In one word.
 fn word(found: &Found) -> &'static str {
     match found {
-        Found::Nothing => "nothing",
         Found::Configuration { changed: true, .. } => "changed",
         Found::Configuration { changed: false, .. } => "read again",
         Found::Trouble {
             trouble: Some(_), ..
         } => "trouble",
-        Found::Trouble { trouble: None, .. } => "nothing",
+        Found::Nothing | Found::Trouble { trouble: None, .. } => "nothing",
     }
 }
 
