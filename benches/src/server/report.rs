@@ -12,7 +12,7 @@ use crate::figures;
 use crate::options::Options;
 use crate::process::{Machine, cores};
 use crate::rig::Kind;
-use crate::table::{Cell, Row, to_markdown};
+use crate::table::{Cell, Row, Unit, lines, to_markdown};
 
 /// The generated part of the page lies between these.
 const BEGIN: &str = "<!-- written by `cargo xtask bench server`: begin -->";
@@ -39,16 +39,17 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     for figure in figures.iter().filter(|figure| options.wants(figure.name)) {
         let began = Instant::now();
         eprint!("{} ... ", figure.name);
-        match (figure.measure)(&mut bench) {
-            Ok(measured) => rows.extend(measured),
+        let measured = match (figure.measure)(&mut bench) {
+            Ok(measured) => measured,
             Err(error) => {
                 let failed = Cell::Failed(format!("{error:#}"));
-                rows.push(
-                    Row::new(figure.name, crate::table::Unit::Count).cell(Kind::Ours, failed),
-                );
+                vec![Row::new(figure.name, Unit::Count).cell(Kind::Ours, failed)]
             }
-        }
+        };
         eprintln!("{} s", began.elapsed().as_secs());
+        // at once, so that a run that is stopped has said something
+        eprint!("{}", lines(&measured));
+        rows.extend(measured);
     }
     let arithmetic_ms = bench.arithmetic_ms;
     // the registry has to end before its work is known to be ours

@@ -151,6 +151,13 @@ pub(crate) fn to_markdown(rows: &[Row]) -> String {
     let mut out = String::from(
         "| figure | Ratify 1.4.4 | ours | bare | limit | goal | met |\n|---|---|---|---|---|---|---|\n",
     );
+    out.push_str(&lines(rows));
+    out
+}
+
+/// The rows alone.
+pub(crate) fn lines(rows: &[Row]) -> String {
+    let mut out = String::new();
     for row in rows {
         // writing to a string cannot fail
         let _ = writeln!(out, "{}", row.to_markdown());

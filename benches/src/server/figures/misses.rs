@@ -134,27 +134,34 @@ fn run(bench: &mut Bench, program: &Program) -> Result<Seen> {
     let many = bench.many();
     let images = bench.images(MANY, 0, STALLED.min(many), true, false)?;
     let stalled = ask(bench, &server, &images)?;
+    thread::sleep(SETTLE);
+    // read before anything is decided, because verdicts are kept and are no leak
+    let grown = megabytes(server.process().memory()?.now) - before;
+    let threads = (threads, server.process().threads()?);
+    let tasks = tasks_after(&server, tasks)?;
+    Ok(Seen {
+        stalled,
+        close: ask_close(bench, &server)?,
+        grown,
+        tasks,
+        threads,
+    })
+}
+
+/// Ask a registry whose answers make verdicts just before or just after the deadline.
+fn ask_close(bench: &mut Bench, server: &Server) -> Result<Tally> {
     let mut close = Tally::default();
     for (number, delay_ms) in CLOSE.into_iter().enumerate() {
         bench.registry.behave(Behaviour {
             delay_ms,
             ..Behaviour::default()
         })?;
-        // other images, so that nothing is known of them but what the misses left
         let from = number.saturating_mul(CLOSE_EACH);
         let images = bench.images(MANY, from, CLOSE_EACH, true, false)?;
-        close = close.and(ask(bench, &server, &images)?);
+        close = close.and(ask(bench, server, &images)?);
     }
     bench.registry.behave(Behaviour::default())?;
-    thread::sleep(SETTLE);
-    let after = tasks_after(&server, tasks)?;
-    Ok(Seen {
-        stalled,
-        close,
-        grown: megabytes(server.process().memory()?.now) - before,
-        tasks: after,
-        threads: (threads, server.process().threads()?),
-    })
+    Ok(close)
 }
 
 impl Tally {
