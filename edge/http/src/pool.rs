@@ -6,6 +6,9 @@
 //! connections at once, and more as far as those who wait would otherwise wait noticeably: how long that is follows from
 //! how fast the host answers.
 
+mod granted;
+mod lease;
+
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,8 +22,10 @@ use crate::Error;
 use crate::connection::{Connection, Protocol};
 use crate::hosts::lock;
 
-/// How long an unused connection is kept. Registries and load balancers close theirs after 60 s or more.
-const IDLE: Duration = Duration::from_secs(55);
+use granted::{Granted, Idle, Own, Seat, Shared, Stream};
+
+pub(crate) use lease::Lease;
+
 /// How often unused connections are looked for.
 const TIDY: Duration = Duration::from_secs(11);
 /// HTTP/1.1 connections that are opened without reckoning: what one image with a few signatures has a use for. Also the
@@ -38,8 +43,6 @@ const PACE: Duration = Duration::from_millis(1);
 const FASTEST_KEPT: Duration = Duration::from_secs(10);
 /// How long no new connection is tried after one failed while others stand.
 const AFTER_FAILURE: Duration = Duration::from_millis(100);
-/// Requests at a time that an HTTP/2 connection surely bears (RFC 9113 section 6.5.2: hosts should bear at least 100).
-const STREAMS: usize = 100;
 /// The most HTTP/2 connections to one host.
 const MOST_SHARED: usize = 4;
 
@@ -84,69 +87,6 @@ struct Waiting {
     since: Instant,
 }
 
-struct Idle {
-    own: Own,
-    since: Instant,
-}
-
-/// An HTTP/1.1 connection.
-struct Own {
-    connection: Connection,
-    _seat: Seat,
-}
-
-/// Counts an HTTP/1.1 connection as long as it stands.
-struct Seat(Arc<AtomicUsize>);
-
-impl Seat {
-    fn take(open: &Arc<AtomicUsize>) -> Self {
-        open.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(open))
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// An HTTP/2 connection.
-struct Shared {
-    connection: Connection,
-    /// Requests under way.
-    used: AtomicUsize,
-    last_used: Mutex<Instant>,
-}
-
-/// What a request gets.
-enum Granted {
-    Own { own: Own, reused: bool },
-    Shared(Stream),
-}
-
-/// A place on an HTTP/2 connection.
-struct Stream {
-    connection: Connection,
-    shared: Arc<Shared>,
-}
-
-impl Drop for Stream {
-    fn drop(&mut self) {
-        self.shared.used.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// The right to send one request. It goes back to the pool when it is dropped, but only if the connection is known to be
-/// fit for another request.
-pub(crate) struct Lease {
-    pool: Arc<Pool>,
-    granted: Option<Granted>,
-    /// Nothing was sent, or the answer was read to its end.
-    clean: bool,
-    sent: Option<Instant>,
-}
-
 impl std::fmt::Debug for Pool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Pool")
@@ -189,12 +129,7 @@ impl Pool {
     }
 
     fn leased(self: &Arc<Self>, granted: Granted) -> Lease {
-        Lease {
-            pool: Arc::clone(self),
-            granted: Some(granted),
-            clean: true,
-            sent: None,
-        }
+        Lease::new(Arc::clone(self), granted)
     }
 
     /// A connection that stands and has room.
@@ -202,9 +137,10 @@ impl Pool {
         if let Some(stream) = self.stream(state) {
             return Some(Granted::Shared(stream));
         }
-        while let Some(Idle { own, since }) = state.idle.pop() {
-            if !own.connection.is_closed() && since.elapsed() < IDLE {
-                return Some(Granted::Own { own, reused: true });
+        while let Some(idle) = state.idle.pop() {
+            if !idle.is_over() {
+                let (own, reused) = (idle.own, true);
+                return Some(Granted::Own { own, reused });
             }
         }
         None
@@ -214,10 +150,7 @@ impl Pool {
     /// waits for it.
     fn stream(self: &Arc<Self>, state: &mut State) -> Option<Stream> {
         state.shared.retain(|shared| !shared.connection.is_closed());
-        let least = state
-            .shared
-            .iter()
-            .min_by_key(|shared| shared.used.load(Ordering::Relaxed))?;
+        let least = state.shared.iter().min_by_key(|shared| shared.used())?;
         let stream = least.stream()?;
         if least.is_full()
             && state.dialing == 0
@@ -283,18 +216,15 @@ impl Pool {
         state.protocol = Some(connection.protocol());
         match connection.protocol() {
             Protocol::One => {
+                let seat = Seat::take(&self.open);
                 let own = Own {
                     connection,
-                    _seat: Seat::take(&self.open),
+                    _seat: seat,
                 };
                 self.offer(state, own, false);
             }
             Protocol::Two => {
-                let shared = Arc::new(Shared {
-                    connection,
-                    used: AtomicUsize::new(0),
-                    last_used: Mutex::new(Instant::now()),
-                });
+                let shared = Arc::new(Shared::new(connection));
                 for waiting in std::mem::take(&mut state.waiting) {
                     if let Some(stream) = shared.stream() {
                         let _given_up = waiting.sender.send(Ok(Granted::Shared(stream)));
@@ -341,7 +271,7 @@ impl Pool {
                 self.lost();
             }
             Granted::Own { own, .. } => self.offer(&mut lock(&self.state), own, true),
-            Granted::Shared(stream) => *lock(&stream.shared.last_used) = Instant::now(),
+            Granted::Shared(stream) => stream.shared.has_been_used(),
         }
     }
 
@@ -362,6 +292,12 @@ impl Pool {
             Some((fastest, since)) => (fastest.min(time), since),
             None => (time, Instant::now()),
         });
+    }
+
+    /// An HTTP/2 connection that shall get no more requests.
+    fn retire(&self, retired: &Arc<Shared>) {
+        let mut state = lock(&self.state);
+        state.shared.retain(|shared| !Arc::ptr_eq(shared, retired));
     }
 
     /// A connection of somebody is lost: whoever waited for it needs another one.
@@ -404,29 +340,6 @@ impl State {
 
     fn is_paused(&self) -> bool {
         self.not_before.is_some_and(|until| until > Instant::now())
-    }
-}
-
-impl Shared {
-    fn stream(self: &Arc<Self>) -> Option<Stream> {
-        let Connection::Two(sender) = &self.connection else {
-            return None;
-        };
-        self.used.fetch_add(1, Ordering::Relaxed);
-        Some(Stream {
-            connection: Connection::Two(sender.clone()),
-            shared: Arc::clone(self),
-        })
-    }
-
-    /// Whether more requests might have to wait for others.
-    fn is_full(&self) -> bool {
-        self.used.load(Ordering::Relaxed) >= STREAMS
-    }
-
-    fn is_over(&self) -> bool {
-        self.connection.is_closed()
-            || (self.used.load(Ordering::Relaxed) == 0 && lock(&self.last_used).elapsed() >= IDLE)
     }
 }
 
@@ -476,74 +389,11 @@ async fn tidy(pool: Weak<Pool>) {
         tokio::time::sleep(TIDY).await;
         let Some(pool) = pool.upgrade() else { return };
         let mut state = lock(&pool.state);
-        state
-            .idle
-            .retain(|idle| !idle.own.connection.is_closed() && idle.since.elapsed() < IDLE);
+        state.idle.retain(|idle| !idle.is_over());
         state.shared.retain(|shared| !shared.is_over());
         if state.idle.is_empty() && state.shared.is_empty() {
             state.tidying = false;
             return;
-        }
-    }
-}
-
-impl Lease {
-    /// The connection, or nothing after [`Lease::retire`].
-    pub(crate) fn connection(&mut self) -> Option<&mut Connection> {
-        match self.granted.as_mut()? {
-            Granted::Own { own, .. } => Some(&mut own.connection),
-            Granted::Shared(stream) => Some(&mut stream.connection),
-        }
-    }
-
-    /// Whether requests were sent over this connection before: then its end may have been on the way already.
-    pub(crate) fn is_reused(&self) -> bool {
-        match &self.granted {
-            Some(Granted::Own { reused, .. }) => *reused,
-            _ => true,
-        }
-    }
-
-    /// A request is being sent: until it is answered, the connection is fit for nothing else.
-    pub(crate) fn begun(&mut self) {
-        self.clean = false;
-        self.sent = Some(Instant::now());
-        self.pool.sent();
-    }
-
-    /// The head of the answer is there.
-    pub(crate) fn answered(&mut self) {
-        if let Some(sent) = self.sent.take() {
-            self.pool.answered(sent.elapsed());
-        }
-    }
-
-    /// The answer was read to its end.
-    pub(crate) fn finished(&mut self) {
-        self.clean = true;
-    }
-
-    /// The host did not answer in time. Others shall not share a connection that may be dead; those who do already go on.
-    pub(crate) fn retire(&mut self) {
-        if let Some(Granted::Shared(stream)) = self.granted.take() {
-            let mut state = lock(&self.pool.state);
-            state
-                .shared
-                .retain(|shared| !Arc::ptr_eq(shared, &stream.shared));
-        }
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        match self.granted.take() {
-            Some(granted @ Granted::Shared(_)) => self.pool.give_back(granted),
-            Some(granted) if self.clean => self.pool.give_back(granted),
-            Some(granted) => {
-                drop(granted);
-                self.pool.lost();
-            }
-            None => {}
         }
     }
 }
@@ -556,51 +406,4 @@ fn spawn(task: impl Future<Output = ()> + Send + 'static) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn waiting(count: usize) -> VecDeque<Waiting> {
-        let since = Instant::now();
-        let one = |_| Waiting {
-            sender: oneshot::channel().0,
-            since,
-        };
-        (0..count).map(one).collect()
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_fast_host_needs_few_connections_and_a_slow_one_many() {
-        let millis = Duration::from_millis;
-        let state = |protocol, fastest: Option<Duration>| State {
-            waiting: waiting(100),
-            protocol,
-            fastest: fastest.map(|fastest| (fastest, Instant::now())),
-            first_sent: Some(Instant::now()),
-            ..State::default()
-        };
-        let known = Some(Protocol::One);
-        assert_eq!(state(None, None).reckoned(), 0, "nothing stands yet");
-        assert_eq!(state(known, Some(Duration::from_micros(200))).reckoned(), 4);
-        assert_eq!(state(known, Some(millis(1))).reckoned(), 20);
-        assert_eq!(state(known, Some(millis(20))).reckoned(), 400);
-        let silent = state(known, None);
-        tokio::time::advance(millis(3)).await;
-        assert_eq!(silent.reckoned(), 60, "as slow as it has been silent");
-        assert!(!silent.waits_too_long());
-        tokio::time::advance(TOO_LONG).await;
-        assert!(silent.waits_too_long());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_fastest_answer_is_forgotten_in_time() {
-        let millis = Duration::from_millis;
-        let pool = Pool::new(false, || Box::pin(std::future::pending()));
-        let fastest = || lock(&pool.state).fastest.map(|(fastest, _)| fastest);
-        pool.answered(millis(2));
-        pool.answered(millis(40));
-        assert_eq!(fastest(), Some(millis(2)));
-        tokio::time::advance(FASTEST_KEPT).await;
-        pool.answered(millis(40));
-        assert_eq!(fastest(), Some(millis(40)));
-    }
-}
+mod tests;
