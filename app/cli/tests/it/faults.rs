@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::io::{Write, stdout};
+use std::time::Duration;
 
 mod attacks;
 mod caches;
@@ -18,6 +19,12 @@ mod scene;
 pub(crate) use client::Client;
 pub(crate) use contract::Endpoint;
 pub(crate) use scene::{Resources, Scene, Serving};
+
+/// The middle one: a machine that does other things too makes single ones long.
+pub(crate) fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
 
 /// Print what was measured, also where the output of tests that pass is hidden.
 pub(crate) fn figure(text: fmt::Arguments<'_>) {

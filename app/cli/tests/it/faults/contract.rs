@@ -11,6 +11,10 @@ use std::time::Duration;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value, json};
 
+/// How much later than in time an answer may be read by a test that has to share the machine. Exact times are tested where
+/// time can be turned by hand; what never comes, or comes when it is done, is far later.
+const SHARED_MACHINE: Duration = Duration::from_secs(3);
+
 /// What was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Endpoint {
@@ -124,7 +128,7 @@ fn check(
     patience: Duration,
 ) -> Result<Answered, String> {
     demand(raw.status == 200, "the status is not 200")?;
-    demand(raw.took < patience, "it came too late")?;
+    demand(raw.took < patience + SHARED_MACHINE, "it came too late")?;
     let document: Strict =
         serde_json::from_slice(&raw.body).map_err(|error| format!("not one document: {error}"))?;
     let document = document.0;
@@ -398,7 +402,7 @@ mod tests {
         let error = check(Endpoint::Verify, &["a"], &twice, SECOND).unwrap_err();
         assert!(error.contains("not one document"), "{error}");
         let mut late = raw(Endpoint::Verify, &good);
-        late.took = SECOND;
+        late.took = SECOND + SHARED_MACHINE;
         assert!(check(Endpoint::Verify, &["a"], &late, SECOND).is_err());
     }
 }
