@@ -4,10 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use futures::FutureExt;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::unconstrained;
 
 use crate::transport::Address;
 
@@ -108,10 +106,13 @@ impl Listener {
         Ok(prepared(stream, peer))
     }
 
-    /// The next connection that waits already.
-    pub(super) fn accept_waiting(&self) -> Option<(TcpStream, SocketAddr)> {
-        let accepted = unconstrained(self.socket.accept()).now_or_never()?;
-        accepted.ok().map(|(stream, peer)| prepared(stream, peer))
+    /// The next connection that waits already. Asks the kernel itself: the runtime may not have heard of it yet.
+    pub(super) fn accept_waiting(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        let (socket, peer) = SockRef::from(&self.socket).accept()?;
+        socket.set_nonblocking(true)?;
+        let stream = TcpStream::from_std(socket.into())?;
+        let peer = peer.as_socket().ok_or(io::ErrorKind::InvalidData)?;
+        Ok(prepared(stream, peer))
     }
 }
 
@@ -200,12 +201,18 @@ mod tests {
     #[tokio::test]
     async fn waiting_connections_are_taken_without_waiting_for_more() {
         let listener = bind("127.0.0.1:0").await.unwrap();
-        assert!(listener.accept_waiting().is_none());
-        let _first = TcpStream::connect(listener.address()).await.unwrap();
-        let _second = TcpStream::connect(listener.address()).await.unwrap();
-        // the first is awaited: the kernel may tell of it a moment after the client
-        listener.accept().await.unwrap();
-        assert!(listener.accept_waiting().is_some());
-        assert!(listener.accept_waiting().is_none());
+        let none = |found: io::Result<_>| {
+            found.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+        };
+        assert!(none(listener.accept_waiting()));
+        // on one thread, and without waiting, so that the runtime does not hear of them
+        let first = std::net::TcpStream::connect(listener.address()).unwrap();
+        let second = std::net::TcpStream::connect(listener.address()).unwrap();
+        for client in [first, second] {
+            let (stream, peer) = listener.accept_waiting().unwrap();
+            assert_eq!(peer, client.local_addr().unwrap());
+            assert!(stream.nodelay().unwrap());
+        }
+        assert!(none(listener.accept_waiting()));
     }
 }

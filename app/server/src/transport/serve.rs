@@ -19,6 +19,9 @@ use crate::transport::{ConnectionCounters, ConnectionLimits, Listener, Service, 
 /// deafness.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(200));
 
+/// Connections accepted at most after the server was told to stop: as many as can wait.
+const WAITING: usize = 4096;
+
 /// How a server is told to stop: politely, then at once.
 #[derive(Debug, Clone, Default)]
 pub struct Stop {
@@ -99,8 +102,12 @@ impl<S: Service> Acceptor<S> {
     }
 
     fn accept_waiting(&self) {
-        while let Some((stream, peer)) = self.listener.accept_waiting() {
-            self.start(stream, peer);
+        for _ in 0..WAITING {
+            match self.listener.accept_waiting() {
+                Ok((stream, peer)) => self.start(stream, peer),
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(_) => return,
+            }
         }
     }
 
