@@ -71,10 +71,7 @@ impl Scene {
             rig,
         };
         scene.config = scene.rig.config();
-        scene.config["executor"] = json!({
-            "verificationRequestTimeout": PATIENCE.as_millis(),
-            "mutationRequestTimeout": PATIENCE.as_millis(),
-        });
+        scene.patience(PATIENCE);
         scene.name_registries(&[]);
         fs::create_dir(scene.at("tls")).unwrap();
         scene.write_server_certificate(&scene.servers);
@@ -94,7 +91,10 @@ impl Scene {
 
     /// Gatekeeper waits so long, and is told of it.
     pub(crate) fn patience(&mut self, patience: Duration) {
-        self.config["executor"]["verificationRequestTimeout"] = json!(patience.as_millis());
+        self.config["executor"] = json!({
+            "verificationRequestTimeout": patience.as_millis(),
+            "mutationRequestTimeout": patience.as_millis(),
+        });
         self.write_config();
     }
 
