@@ -81,20 +81,24 @@ async fn a_body_that_never_ends_costs_the_request_its_time_and_no_more() {
 #[tokio::test]
 async fn an_idle_connection_is_closed_cleanly_and_not_before_its_time() {
     let files = Files::new();
-    let rig = Rig::tls(short(), files.paths()).await;
+    let limits = ConnectionLimits {
+        idle: Duration::from_millis(1500),
+        ..ConnectionLimits::default()
+    };
+    let rig = Rig::tls(limits, files.paths()).await;
     let mut wire = files.trusted_client().connect(rig.address).await.unwrap();
     for _ in 0..4 {
         wire.post("/", b"").await.unwrap();
         // together longer than the time-out, each shorter
-        sleep(Duration::from_millis(200)).await;
+        sleep(Duration::from_millis(500)).await;
     }
     wire.post("/", b"").await.unwrap();
     let start = Instant::now();
     // over TLS an end without goodbye would be an error
     wire.end().await.unwrap();
     let idle = start.elapsed();
-    assert!(idle >= Duration::from_millis(450), "{idle:?}");
-    assert!(idle < Duration::from_secs(3), "{idle:?}");
+    assert!(idle >= Duration::from_millis(1300), "{idle:?}");
+    assert!(idle < Duration::from_secs(5), "{idle:?}");
     drop(wire);
     rig.until_open(0).await;
     assert_eq!(rig.counters.counts().idle_closed, 1);
@@ -127,8 +131,8 @@ async fn a_client_that_does_not_read_its_answer_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_client_that_reads_slowly_gets_all_of_its_answer() {
-    let rig = Rig::plain(short()).await;
+async fn a_client_that_reads_gets_all_of_a_large_answer() {
+    let rig = Rig::plain(ConnectionLimits::default()).await;
     let mut wire = rig.connect().await;
     let answer = wire.post("/large", b"").await.unwrap();
     assert_eq!(answer.body.len(), 32 * 1024 * 1024);

@@ -34,6 +34,16 @@ use tokio_util::sync::CancellationToken;
 
 /// Longer than anything here takes; a test that hangs fails then.
 pub(super) const LONG: Duration = Duration::from_secs(20);
+/// For tests in which no time-out is wanted however busy the machine is.
+pub(super) fn patient() -> ConnectionLimits {
+    ConnectionLimits {
+        handshake: LONG,
+        head: LONG,
+        idle: LONG,
+        ..ConnectionLimits::default()
+    }
+}
+
 /// How often the TLS files are looked at in tests.
 pub(super) const LOOK: Duration = Duration::from_millis(20);
 
