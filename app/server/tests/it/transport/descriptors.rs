@@ -9,7 +9,7 @@ use ratify_server::ConnectionLimits;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use super::rig::{LONG, Rig, Wire};
+use super::rig::{LONG, Rig, Wire, request};
 
 /// The test below, run in a process of its own, is the server.
 const SERVER: &str = "transport::descriptors::a_server_with_few_descriptors";
@@ -84,6 +84,14 @@ async fn without_descriptors_the_server_goes_on_and_does_not_spin() {
         let mut wire = Wire::new(TcpStream::connect(address).await.unwrap());
         assert_eq!(wire.post("/", b"").await.unwrap().status, 200);
     }
+    drop(idle);
+    // now every place has a request under way, so that none can be freed
+    let mut busy = Vec::new();
+    for _ in 0..2 * DESCRIPTORS {
+        let mut wire = Wire::new(TcpStream::connect(address).await.unwrap());
+        wire.write(request("/wait", b"")).await.unwrap();
+        busy.push(wire);
+    }
     let before = processor_time(&process.0);
     sleep(Duration::from_secs(1)).await;
     let used = processor_time(&process.0) - before;
@@ -91,7 +99,6 @@ async fn without_descriptors_the_server_goes_on_and_does_not_spin() {
         used < 30,
         "used {used} ticks of 10 ms in a second of nothing"
     );
-    drop(idle);
     drop(process.0.stdin.take());
     let ended = timeout(LONG, tokio::task::spawn_blocking(move || process.0.wait()));
     assert!(ended.await.unwrap().unwrap().unwrap().success());
