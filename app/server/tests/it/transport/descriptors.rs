@@ -91,6 +91,11 @@ async fn without_descriptors_the_server_goes_on_and_does_not_spin() {
         let mut wire = Wire::new(TcpStream::connect(address).await.unwrap());
         wire.write(request("/wait", b"")).await.unwrap();
         busy.push(wire);
+        // so that the request is under way before the next one comes
+        sleep(Duration::from_millis(5)).await;
+    }
+    for _ in 0..10 {
+        busy.push(Wire::new(TcpStream::connect(address).await.unwrap()));
     }
     let before = processor_time(&process.0);
     sleep(Duration::from_secs(1)).await;
