@@ -153,6 +153,11 @@ async fn at_the_end_all_work_ends() {
     let waiting = works.join(0).unwrap();
     drop(works.join(1).unwrap());
     works.flights.stop().await;
+    assert_eq!(
+        works.alive.load(Ordering::SeqCst),
+        0,
+        "its end was waited for"
+    );
     assert_eq!(works.counts().await, (0, 0, 0));
     assert!(waiting.wait(soon()).await.is_err());
     assert!(works.join(0).is_err());

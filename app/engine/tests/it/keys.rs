@@ -1,21 +1,16 @@
 //! What is remembered under one key never answers for another: registry, repository, tag, image, signature, type.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use futures::future::{BoxFuture, FutureExt};
-use ratify_engine::{Deadline, Limits, Listing, ScopeId, Snapshot, Store, StoreError};
-use ratify_oci::{Descriptor, Digest, Reference, Repository, media};
-use ratify_policy::ConfigPolicy;
+use ratify_engine::{Limits, StoreError};
+use ratify_oci::{Descriptor, Reference, media};
 use ratify_testkit::envelope::{Envelope, Format};
 use ratify_testkit::image::Image;
-use ratify_testkit::time::NOW;
-use ratify_verify::{Answer, Need, Reason, ReasonCode};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use crate::fixture::told;
-use crate::odd::{PATIENCE, REPOSITORY, Scene, Setup, TTL};
+use crate::odd::{REPOSITORY, Scene, Setup, TTL};
 use crate::shelf::Statement;
 
 const STRANGER: &str = "x509.subject: C=US, ST=WA, O=Other";
@@ -232,69 +227,4 @@ async fn att_24_a_store_that_finds_something_else_under_a_digest_is_not_believed
     assert_eq!(told(&report), "deny SUBJECT_UNUSABLE");
     let resolved = scene.resolve(&scene.pinned()).await;
     assert!(matches!(resolved, Err(StoreError::Definitive(_))));
-}
-
-/// A store that finds nothing, and says so in its own way.
-struct Says(&'static str, StoreError);
-
-impl Store for Says {
-    fn name(&self) -> &str {
-        self.0
-    }
-
-    fn resolve<'a>(
-        &'a self,
-        _: &'a Reference,
-        _: Deadline,
-    ) -> BoxFuture<'a, Result<Descriptor, StoreError>> {
-        async { Err(self.1.clone()) }.boxed()
-    }
-
-    fn referrers<'a>(
-        &'a self,
-        _: &'a Repository,
-        _: &'a Digest,
-        _: Option<&'a str>,
-        _: Deadline,
-    ) -> BoxFuture<'a, Result<Listing, StoreError>> {
-        async { Ok(Listing::default()) }.boxed()
-    }
-
-    fn fetch<'a>(&'a self, _: &'a Repository, _: &'a Need, _: Deadline) -> BoxFuture<'a, Answer> {
-        async { Answer::Absent }.boxed()
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn decision_6_of_several_stores_that_fail_the_one_that_leaves_most_open_counts() {
-    let unknown = || {
-        let reason = Reason::new(ReasonCode::RegistryUnreachable, "away");
-        StoreError::Unknown(reason)
-    };
-    let definitive = || {
-        let reason = Reason::new(ReasonCode::SubjectUnusable, "no manifest");
-        StoreError::Definitive(reason)
-    };
-    let scene = Scene::new();
-    for (first, second, expected) in [
-        (unknown(), definitive(), "undecided REGISTRY_UNREACHABLE"),
-        (definitive(), unknown(), "undecided REGISTRY_UNREACHABLE"),
-        (definitive(), definitive(), "deny SUBJECT_UNUSABLE"),
-    ] {
-        let stores: Vec<Arc<dyn Store>> =
-            vec![Arc::new(Says("b", second)), Arc::new(Says("a", first))];
-        let snapshot = Snapshot::new(
-            scene.snapshot.verifiers().to_vec(),
-            stores,
-            ConfigPolicy::default(),
-            Limits::default(),
-            ScopeId::unique(),
-        );
-        let snapshot = Arc::new(snapshot.unwrap());
-        for reference in [scene.pinned(), Scene::tagged()] {
-            let call = scene.dispatcher.call(NOW, Instant::now() + PATIENCE);
-            let report = scene.dispatcher.verify(&snapshot, &reference, &call).await;
-            assert_eq!(told(&report), expected);
-        }
-    }
 }

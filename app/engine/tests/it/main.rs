@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod choices;
 mod dispatcher;
 mod fixture;
 mod joined;

@@ -36,6 +36,8 @@ pub(crate) struct Oddities {
     pub(crate) absent: HashSet<Digest>,
     /// How many fetches are a defect of this program.
     pub(crate) defects: usize,
+    /// Every artifact type that a listing was asked for.
+    pub(crate) types: Vec<Option<String>>,
     /// Every deadline that was given.
     pub(crate) deadlines: Vec<Deadline>,
 }
@@ -91,6 +93,7 @@ impl Store for Odd {
     ) -> BoxFuture<'a, Result<Listing, StoreError>> {
         let listed = self.set(|odd| {
             odd.deadlines.push(deadline);
+            odd.types.push(artifact_type.map(str::to_owned));
             odd.listed.clone()
         });
         async move {
