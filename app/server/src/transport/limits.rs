@@ -6,7 +6,8 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectionLimits {
     /// Connections open at once. One more takes the place of the one that has waited longest without a request under way
-    /// (Gatekeeper before 3.22 leaves every connection behind, A 4.4); if there is none, the new one is refused.
+    /// (Gatekeeper before 3.22 leaves every connection behind, A 4.4); if there is none, or it has just
+    /// come, the new one is refused.
     pub connections: usize,
     /// From accepting a connection to the end of its TLS handshake.
     pub handshake: Duration,

@@ -18,6 +18,10 @@ const GOODBYE: Duration = Duration::from_secs(1);
 /// How long an idle connection is kept when the server stops. A client that is just sending its next request gets the
 /// answer, and with it the news that the connection ends; closing at once would lose that request.
 const LAST_REQUEST: Duration = Duration::from_millis(300);
+/// How long a connection that has just come keeps its place whatever happens: many times what a handshake and the first
+/// bytes of a request take. Otherwise, with requests under way in all other places, newcomers would take the last one from each other and
+/// none would be served. A flood would need 80,000 connections a second to fill 4,096 places with such.
+const SETTLING: Duration = Duration::from_millis(50);
 /// How often the table is looked through at least, while there are connections.
 const SLOWEST_LOOK: Duration = Duration::from_millis(250);
 /// How often at most.
@@ -177,18 +181,19 @@ impl Table {
     }
 
     /// A row for a connection accepted at `now`, and what tells it to close. When all places are taken, the connection
-    /// that has waited longest without a request under way makes place. `None`: every one has a request under way.
+    /// that has waited longest without a request under way makes place. `None`: every one has a request under way, or has
+    /// just come.
     pub(super) fn enter(
         self: &Arc<Self>,
         phase: Phase,
         now: Instant,
     ) -> Option<(Lease, oneshot::Receiver<()>)> {
         let mut rows = self.rows();
-        if rows.by_id.len() >= self.limits.connections {
-            let evicted = rows.evict()?;
-            self.counters.evicted.add();
-            evicted.abort();
-        }
+        let evicted = if rows.by_id.len() >= self.limits.connections {
+            Some(rows.evict(now.saturating_duration_since(self.epoch))?)
+        } else {
+            None
+        };
         let id = rows.next;
         rows.next = rows.next.wrapping_add(1);
         let seat = Arc::new(Seat::new(self.epoch, phase, now));
@@ -204,6 +209,7 @@ impl Table {
         rows.by_id.insert(id, row);
         drop(rows);
         self.counters.open.add();
+        self.end_evicted(evicted);
         let table = Arc::clone(self);
         Some((Lease { table, id, seat }, closed))
     }
@@ -217,12 +223,17 @@ impl Table {
 
     /// End one connection without a request under way, because something is scarce. Whether there was one.
     pub(super) fn evict(&self) -> bool {
-        let evicted = self.rows().evict();
-        if let Some(evicted) = &evicted {
-            self.counters.evicted.add();
-            evicted.abort();
-        }
-        evicted.is_some()
+        let evicted = self.rows().evict(self.epoch.elapsed());
+        self.end_evicted(evicted)
+    }
+
+    fn end_evicted(&self, evicted: Option<AbortHandle>) -> bool {
+        let Some(evicted) = evicted else {
+            return false;
+        };
+        self.counters.evicted.add();
+        evicted.abort();
+        true
     }
 
     /// From now on each answer ends its connection, and idle connections go soon.
@@ -242,6 +253,8 @@ impl Table {
     pub(super) fn cut(&self) {
         let mut rows = self.rows();
         let running = rows.by_id.values_mut().filter_map(|row| row.abort.take());
+        let running: Vec<AbortHandle> = running.collect();
+        drop(rows);
         for abort in running {
             self.counters.cut.add();
             abort.abort();
@@ -278,6 +291,8 @@ impl Table {
         let stopping = self
             .is_stopping()
             .then(|| Duration::from_millis(self.stopping_since.load(Ordering::Relaxed)));
+        // ended when the rows are free again: what ends leaves its row
+        let mut late = Vec::new();
         for row in self.rows().by_id.values_mut() {
             let word = row.seat.word.load(Ordering::Relaxed);
             let (phase, since) = decode(word);
@@ -295,9 +310,13 @@ impl Table {
                     }
                 }
                 Phase::Handshake | Phase::FirstHead | Phase::Head | Phase::Closing => {
-                    self.end(row, phase);
+                    late.extend(row.abort.take().map(|abort| (phase, abort)));
                 }
             }
+        }
+        for (phase, abort) in late {
+            self.count_late(phase);
+            abort.abort();
         }
     }
 
@@ -318,31 +337,31 @@ impl Table {
         })
     }
 
-    /// End a connection at once.
-    fn end(&self, row: &mut Row, phase: Phase) {
-        let Some(abort) = row.abort.take() else {
-            return;
-        };
+    fn count_late(&self, phase: Phase) {
         match phase {
             Phase::Handshake => self.counters.handshake_timeout.add(),
             Phase::FirstHead | Phase::Head => self.counters.head_timeouts.add(),
             Phase::Request | Phase::Idle | Phase::Closing => {}
         }
-        abort.abort();
     }
 }
 
 impl Rows {
-    /// Take out the connection that has waited longest without a request under way. Its row goes now, not when its task has
-    /// ended, so that the number of rows is the number of places taken.
-    fn evict(&mut self) -> Option<AbortHandle> {
+    /// Take out the connection that, at `now`, has waited longest without a request under way. Its row goes now, not when
+    /// its task has ended, so that the number of rows is the number of places taken.
+    fn evict(&mut self, now: Duration) -> Option<AbortHandle> {
         let longest = self
             .by_id
             .iter()
             .filter(|(_, row)| row.abort.is_some())
             .filter_map(|(id, row)| {
                 let (phase, since) = decode(row.seat.word.load(Ordering::Relaxed));
-                (phase != Phase::Request).then_some((since, *id))
+                let waits = match phase {
+                    Phase::Request => false,
+                    Phase::Idle => true,
+                    _ => now >= since.saturating_add(SETTLING),
+                };
+                waits.then_some((since, *id))
             })
             .min();
         let (_, id) = longest?;

@@ -150,7 +150,7 @@ async fn one_connection_too_many_takes_the_place_of_the_longest_idle() {
         let mut wire = rig.connect().await;
         wire.post("/", b"").await.unwrap();
         wires.push(wire);
-        sleep(Duration::from_millis(5)).await;
+        sleep(Duration::from_millis(60)).await;
     }
     // now the second is the longest idle
     wires[0].post("/again", b"").await.unwrap();
@@ -194,6 +194,32 @@ async fn a_request_under_way_never_gives_up_its_place() {
 }
 
 #[tokio::test]
+async fn newcomers_do_not_take_the_last_place_from_each_other() {
+    let limits = ConnectionLimits {
+        connections: 2,
+        ..ConnectionLimits::default()
+    };
+    let rig = Rig::plain(limits).await;
+    let mut busy = rig.connect().await;
+    busy.write(request("/wait", b"")).await.unwrap();
+    rig.paths.until_asked(1).await;
+    // one after the other is accepted before the first can ask
+    let streams: Vec<_> = (0..5)
+        .map(|_| std::net::TcpStream::connect(rig.address).unwrap())
+        .collect();
+    let mut answered = 0;
+    for stream in streams {
+        stream.set_nonblocking(true).unwrap();
+        let mut wire = Wire::new(TcpStream::from_std(stream).unwrap());
+        if wire.post("/", b"").await.is_ok() {
+            answered += 1;
+        }
+    }
+    assert!(answered >= 1);
+    assert!(rig.counters.counts().refused_full >= 1);
+}
+
+#[tokio::test]
 async fn a_flood_of_silent_connections_keeps_no_good_client_out() {
     let files = Files::new();
     let limits = ConnectionLimits {
@@ -207,6 +233,8 @@ async fn a_flood_of_silent_connections_keeps_no_good_client_out() {
         for _ in 0..8 {
             silent.push(TcpStream::connect(rig.address).await.unwrap());
         }
+        // a connection that has just come keeps its place for a moment
+        sleep(Duration::from_millis(60)).await;
         assert_eq!(client.ask(rig.address).await.unwrap().status, 200);
     }
     let counts = rig.counters.counts();
